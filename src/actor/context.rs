@@ -1,0 +1,332 @@
+//! What a handler can do: its turn, and the typed context around it.
+
+#![expect(unsafe_code, reason = "the borrowed parameters of a worker are kept as a pointer: a struct cannot name their lifetime")]
+
+use std::any::TypeId;
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use bevy_ecs::system::SystemParamItem;
+use rand_core::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::outbox::{Act, OutletPort};
+use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
+use crate::error::SpawnError;
+use crate::id::{ActorId, Kind};
+use crate::mailbox::Shout;
+use crate::types::TypeMap;
+
+/// Hooks draw from other streams than the handler calls of the same round.
+const HOOK_DRAWS: u32 = 1 << 31;
+
+/// What all turns of a pass share.
+#[derive(Clone, Copy)]
+pub(crate) struct TurnEnv<'a> {
+    pub(crate) tick: u64,
+    pub(crate) round: u32,
+    pub(crate) seed: u64,
+    pub(crate) kinds: &'a TypeMap<Kind>,
+    pub(crate) nurseries: &'a [Nursery],
+}
+
+/// What the handler asked for that the engine must see to at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish(u8);
+
+impl Wish {
+    pub(crate) const NONE: Self = Self(0);
+    const STOP: u8 = 1;
+    const POSTPONE: u8 = 2;
+    const REPLAY: u8 = 4;
+
+    pub(crate) fn stop(self) -> bool {
+        self.0 & Self::STOP != 0
+    }
+    pub(crate) fn postpone(self) -> bool {
+        self.0 & Self::POSTPONE != 0
+    }
+    pub(crate) fn replay(self) -> bool {
+        self.0 & Self::REPLAY != 0
+    }
+}
+
+/// One call of a handler: who runs, who sent the message, and the outbox.
+///
+/// All methods take `&self`, so a handler can send while it iterates its own fields. What it sends
+/// leaves when the call succeeds, and is handled in the next round.
+pub struct Turn<'a> {
+    outbox: &'a OutboxCell,
+    env: TurnEnv<'a>,
+    order: Cell<(u32, u32)>,
+    before: &'a [std::sync::atomic::AtomicBool],
+    me: Cell<ActorId>,
+    from: Cell<Option<ActorId>>,
+    wish: Cell<Wish>,
+    /// Random generators drawn since the block began.
+    draws: Cell<u32>,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(outbox: &'a OutboxCell, env: TurnEnv<'a>, before: &'a [std::sync::atomic::AtomicBool], me: ActorId) -> Self {
+        Self {
+            outbox,
+            env,
+            order: Cell::new((0, 1)),
+            before,
+            me: Cell::new(me),
+            from: Cell::new(None),
+            wish: Cell::new(Wish::NONE),
+            draws: Cell::new(HOOK_DRAWS),
+        }
+    }
+
+    /// Starts a call.
+    #[inline]
+    pub(crate) fn begin(&self, me: ActorId, from: Option<ActorId>) {
+        self.me.set(me);
+        self.from.set(from);
+        self.outbox.with(super::Outbox::begin);
+    }
+
+    /// The block that the following calls belong to: number `chunk` of `chunks` in this pass.
+    #[inline]
+    pub(crate) fn begin_block(&self, chunk: u32, chunks: u32) {
+        self.order.set((chunk, chunks));
+        self.draws.set(0);
+        self.outbox.with(super::Outbox::begin_block);
+    }
+
+    #[inline]
+    pub(crate) fn wishes_nothing(&self) -> bool {
+        self.wish.get() == Wish::NONE
+    }
+
+    pub(crate) fn take_wish(&self) -> Wish {
+        self.wish.replace(Wish::NONE)
+    }
+
+    pub(crate) fn outbox(&self) -> &'a OutboxCell {
+        self.outbox
+    }
+
+    fn wish(&self, bit: u8) {
+        self.wish.set(Wish(self.wish.get().0 | bit));
+    }
+
+    /// The running actor.
+    #[must_use]
+    pub fn id(&self) -> ActorId {
+        self.me.get()
+    }
+
+    /// Who sent the message; `None` if it came from outside.
+    #[must_use]
+    pub fn sender(&self) -> Option<ActorId> {
+        self.from.get()
+    }
+
+    /// The number of the running tick, from 1.
+    #[must_use]
+    pub fn tick(&self) -> u64 {
+        self.env.tick
+    }
+
+    /// The number of the running round in its tick, from 0.
+    #[must_use]
+    pub fn round(&self) -> u32 {
+        self.env.round
+    }
+
+    /// Sends a message. It arrives in the next round, if this call succeeds.
+    ///
+    /// Messages to one receiver arrive in the order sent. Sending cannot fail: what cannot be
+    /// delivered becomes a [`DeadLetter`](crate::DeadLetter) or follows the receiver's
+    /// [`Overflow`](crate::Overflow) policy.
+    #[inline]
+    #[doc(alias = "cast")]
+    #[doc(alias = "send")]
+    pub fn tell<M>(&self, to: impl Destination<M>, msg: M) {
+        let from = Some(self.me.get());
+        self.outbox.with(|outbox| to.deliver(outbox, from, msg));
+    }
+
+    /// Sends a copy of a message to each receiver, in order.
+    pub fn tell_all<M: Clone, D: Destination<M>>(&self, to: impl IntoIterator<Item = D>, msg: M) {
+        for receiver in to {
+            self.tell(receiver, msg.clone());
+        }
+    }
+
+    /// Sends a message to every actor of type `A` that is alive in the next round.
+    ///
+    /// One message travels, which each reader clones when it reads: O(1) to send.
+    ///
+    /// # Panics
+    ///
+    /// Panics (which fails the running actor) if `A` is not registered.
+    #[doc(alias = "publish")]
+    pub fn broadcast<A: HasMailbox>(&self, msg: A::Msg)
+    where
+        A::Msg: Clone + Sync,
+    {
+        let Some(kind) = self.kind_of::<A>() else { panic!("{}", SpawnError::not_registered::<A>()) };
+        let shout = Shout { from: Some(self.me.get()), make: Box::new(move || msg.clone()) };
+        self.outbox.with(|outbox| outbox.shout(kind, shout));
+    }
+
+    /// Passes a message on in its sender's name.
+    pub fn forward<M>(&self, to: impl Destination<M>, msg: M) {
+        let from = self.from.get();
+        self.outbox.with(|outbox| to.deliver(outbox, from, msg));
+    }
+
+    /// Spawns a child, which stops when this actor stops. Its reference can be used at once; its
+    /// entity is there when the round ends.
+    ///
+    /// # Panics
+    ///
+    /// Panics (which fails the running actor) if `A` is not registered; see [`Turn::try_spawn`].
+    pub fn spawn<A: Actor>(&self, state: A) -> ActorRef<A> {
+        self.try_spawn(state).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Turn::spawn`], with an error instead of a panic.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::NotRegistered`] if the world does not know the type yet: a handler cannot
+    /// register, since that changes the world. Call `register::<A>()` when the world is set up.
+    pub fn try_spawn<A: Actor>(&self, state: A) -> Result<ActorRef<A>, SpawnError> {
+        let parent = Some(self.me.get());
+        self.give_birth(parent, state)
+    }
+
+    /// As [`Turn::spawn`], but under the root: the new actor does not stop with this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Turn::try_spawn`].
+    pub fn try_spawn_detached<A: Actor>(&self, state: A) -> Result<ActorRef<A>, SpawnError> {
+        self.give_birth(None, state)
+    }
+
+    fn give_birth<A: Actor>(&self, parent: Option<ActorId>, state: A) -> Result<ActorRef<A>, SpawnError> {
+        let kind = self.kind_of::<A>().ok_or_else(SpawnError::not_registered::<A>)?;
+        let nursery = &self.env.nurseries[kind as usize];
+        let (chunk, chunks) = self.order.get();
+        let order = ClaimOrder { chunk, chunks, before: self.before };
+        let id = self.outbox.with(|outbox| outbox.give_birth(kind, nursery, &order, parent, state));
+        Ok(ActorRef::from_id(id))
+    }
+
+    fn kind_of<A: HasMailbox>(&self) -> Option<Kind> {
+        self.env.kinds.get(&TypeId::of::<A>()).copied()
+    }
+
+    /// Stops this actor when the call succeeds. It handles nothing more; mail that waits for it
+    /// becomes dead letters.
+    pub fn stop_self(&self) {
+        self.stop(self.me.get());
+        self.wish(Wish::STOP);
+    }
+
+    /// Stops an actor and its children when the round ends. Stopping goes past user mail.
+    pub fn stop(&self, actor: impl Into<ActorId>) {
+        let actor = actor.into();
+        self.outbox.with(|outbox| outbox.act(Act::Stop(actor)));
+    }
+
+    /// Hands a value to the outside when the tick ends.
+    pub fn emit<T: Send + 'static>(&self, port: OutletPort<T>, value: T) {
+        let value = Box::new(value);
+        self.outbox.with(|outbox| outbox.act(Act::Emit { port: port.index, value }));
+    }
+
+    /// Makes all postponed messages due again, in their old order.
+    pub fn replay_postponed(&self) {
+        self.wish(Wish::REPLAY);
+    }
+
+    /// A fresh generator of random numbers: a pure function of the world's seed, this actor, the tick,
+    /// the round, and how many generators its block of actors drew before; never of threads.
+    ///
+    /// Each call gives another stream. To draw many numbers at little cost, keep a generator in the
+    /// actor's state.
+    #[must_use]
+    pub fn rng(&self) -> Xoshiro256PlusPlus {
+        let draw = self.draws.get();
+        self.draws.set(draw.wrapping_add(1));
+        let parts = [self.env.seed, self.me.get().to_bits(), self.env.tick, u64::from(self.env.round), u64::from(draw)];
+        Xoshiro256PlusPlus::seed_from_u64(parts.into_iter().fold(0, crate::digest::mix))
+    }
+}
+
+impl fmt::Debug for Turn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn")
+            .field("actor", &self.me.get())
+            .field("sender", &self.from.get())
+            .field("tick", &self.env.tick)
+            .field("round", &self.env.round)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handler's context: its [`Turn`], to which it dereferences, with what only an actor of type `A` can do.
+pub struct Context<'a, A: Actor> {
+    turn: Turn<'a>,
+    /// Points to a `SystemParamItem<'x, 'x, A::Params>` that outlives `'a`.
+    params: *const (),
+    postponed: Cell<Option<A::Msg>>,
+    params_outlive: PhantomData<&'a ()>,
+}
+
+impl<'a, A: Actor> Context<'a, A> {
+    /// Wraps a turn with the worker's parameters.
+    pub(crate) fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>) -> Self {
+        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(None), params_outlive: PhantomData }
+    }
+
+    /// What the actor declared to read from the world.
+    #[must_use]
+    pub fn params(&self) -> &SystemParamItem<'_, '_, A::Params> {
+        // SAFETY: `new` got a reference to this type, with longer lifetimes, that outlives `'a` and so
+        // `self`. Shortening the item's lifetimes behind a shared reference is sound: the parameters are
+        // read-only and hold `'static` types only, so nothing shorter-lived can be written into them.
+        unsafe { &*self.params.cast() }
+    }
+
+    /// A reference to the running actor.
+    #[must_use]
+    pub fn me(&self) -> ActorRef<A> {
+        ActorRef::from_id(self.turn.id())
+    }
+
+    /// Puts the message back where it was in the mailbox, to be skipped until
+    /// [`Turn::replay_postponed`]. A message postponed very often is reported once.
+    pub fn postpone(&self, msg: A::Msg) {
+        self.postponed.set(Some(msg));
+        self.turn.wish(Wish::POSTPONE);
+    }
+
+    pub(crate) fn take_postponed(&self) -> Option<A::Msg> {
+        self.postponed.take()
+    }
+}
+
+impl<'a, A: Actor> Deref for Context<'a, A> {
+    type Target = Turn<'a>;
+
+    fn deref(&self) -> &Turn<'a> {
+        &self.turn
+    }
+}
+
+impl<A: Actor> fmt::Debug for Context<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("turn", &self.turn).finish_non_exhaustive()
+    }
+}

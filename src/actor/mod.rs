@@ -1,0 +1,148 @@
+//! What users write: the [`Actor`] trait, its [`Context`], and references to actors.
+//!
+//! # Model
+//!
+//! An actor is an entity whose state is a component. It handles one message type. A call of
+//! [`Actor::handle`] touches its own state, reads its declared [`Actor::Params`] and writes to its
+//! worker's outbox; nothing else. If the call succeeds its messages are sent, if it fails they are
+//! taken back, and the actor's supervisor decides.
+
+mod batch;
+mod context;
+mod failure;
+mod nursery;
+mod outbox;
+mod refs;
+
+use bevy_ecs::component::{Component, Mutable};
+use bevy_ecs::system::ReadOnlySystemParam;
+
+pub use batch::Batch;
+pub use context::{Context, Turn};
+pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
+pub use outbox::OutletPort;
+pub use refs::{ActorRef, Destination, Recipient};
+
+pub(crate) use context::TurnEnv;
+pub(crate) use nursery::{ClaimOrder, Nursery};
+pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
+
+/// A type whose instances receive mail of one message type.
+///
+/// Every [`Actor`] is one. Implement it alone for a component whose mail a system of your own reads
+/// (see [`Mail`](crate::Mail)).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no mailbox",
+    label = "not an actor",
+    note = "implement `throng::Actor` for it, or `throng::HasMailbox` if a system of your own reads its mail"
+)]
+pub trait HasMailbox: Send + Sync + 'static {
+    /// The message type.
+    type Msg: Send + 'static;
+}
+
+impl<A: Actor> HasMailbox for A {
+    type Msg = A::Msg;
+}
+
+/// Behaviour of an actor; the implementing type is its state, a component of its entity.
+///
+/// # Examples
+///
+/// ```
+/// use bevy_ecs::component::Component;
+/// use throng::prelude::*;
+///
+/// #[derive(Component, Default)]
+/// struct Counter(u64);
+///
+/// impl Actor for Counter {
+///     type Msg = u64;
+///     type Params = ();
+///
+///     fn handle(&mut self, add: u64, _cx: &Context<'_, Self>) -> Handled {
+///         self.0 += add;
+///         Ok(())
+///     }
+/// }
+///
+/// let mut throng = Throng::default();
+/// let counter = throng.spawn(Counter::default());
+/// throng.tell(counter, 3);
+/// throng.tell(counter, 4);
+/// throng.tick();
+/// assert_eq!(throng.state(counter).unwrap().0, 7);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    label = "this type does not implement `throng::Actor`",
+    note = "an actor is a component (`#[derive(Component)]`) with `impl Actor`, whose `Msg` is one enum"
+)]
+pub trait Actor: Component<Mutability = Mutable> + Sized {
+    /// The one type of message that this actor handles; usually an enum.
+    type Msg: Send + 'static;
+
+    /// What the handler reads from the world, as read-only system parameters: `()`, `Res<Map>`,
+    /// `(Res<Map>, Query<'static, 'static, &'static Position>)`.
+    ///
+    /// Reach them with [`Context::params`]. They must not read this actor's own state type, and must
+    /// not be [`Commands`](bevy_ecs::system::Commands), non-send data or `Local`: each worker has its own
+    /// copy of a `Local`, so its value would depend on the number of threads.
+    type Params: ReadOnlySystemParam + 'static;
+
+    /// Set it to `true` when [`Actor::handle_batch`] is overridden: then an actor's mail of a round is
+    /// grouped and handed over at once, which costs a move of each message. Otherwise mail is handled
+    /// straight from the delivery buckets, one message after the other.
+    const BATCH: bool = false;
+
+    /// Handles one message.
+    ///
+    /// # Errors
+    ///
+    /// An `Err` (or a panic) fails this actor only: what the call sent is taken back, and its
+    /// supervisor restarts or stops it. The message counts as handled and is not delivered again.
+    fn handle(&mut self, msg: Self::Msg, cx: &Context<'_, Self>) -> Handled;
+
+    /// Handles all mail of a round at once. Called only when [`Actor::BATCH`] is set.
+    ///
+    /// Messages that are left in `mail` stay in the mailbox for the next round.
+    ///
+    /// # Errors
+    ///
+    /// As [`Actor::handle`]; the whole call is undone, the messages already taken are gone.
+    fn handle_batch(&mut self, mail: Batch<'_, Self::Msg>, cx: &Context<'_, Self>) -> Handled {
+        for msg in mail {
+            self.handle(msg, cx)?;
+        }
+        Ok(())
+    }
+
+    /// Runs before the first message, and again with the fresh state after a restart.
+    ///
+    /// # Errors
+    ///
+    /// An `Err` or a panic is a failure like any other.
+    fn started(&mut self, _cx: &Context<'_, Self>) -> Handled {
+        Ok(())
+    }
+
+    /// Runs when the actor is told to stop, before its children stop.
+    fn stopping(&mut self, _cx: &Context<'_, Self>) {}
+
+    /// Runs after its children have stopped; the last thing an actor does.
+    fn stopped(&mut self, _cx: &Context<'_, Self>) {}
+
+    /// Runs on the state that failed, before fresh state takes its place. The state may be torn.
+    fn restarting(&mut self, _failure: &Failure, _cx: &Context<'_, Self>) {}
+
+    /// Receives a message that bounced off a full mailbox ([`Overflow::Bounce`](crate::Overflow::Bounce)).
+    ///
+    /// The default gives it up as a dead letter by handing it back.
+    ///
+    /// # Errors
+    ///
+    /// Return the notice to give it up as a dead letter.
+    fn undelivered(&mut self, notice: Undelivered, _cx: &Context<'_, Self>) -> Result<(), Undelivered> {
+        Err(notice)
+    }
+}

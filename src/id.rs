@@ -1,0 +1,139 @@
+//! Who a message is for: ids that are never reused.
+//!
+//! # Model
+//!
+//! An [`ActorId`] packs three numbers into eight bytes: the *kind* (which registered actor type,
+//! 12 bits), the *slot* (a dense index among the actors of that kind, 32 bits) and the *generation*
+//! (how often that slot was given out, 20 bits). The slot leads to the entity; the generation tells
+//! today's holder of the slot from yesterday's.
+//!
+//! # Invariants
+//!
+//! 1. A pair of slot and generation is given out once. A slot whose generations are used up is
+//!    retired (one slot for every million actors that lived in it).
+//! 2. Ids depend on the order of registration and of spawning only, never on threads, addresses or
+//!    what other entities the host app spawns.
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+/// How many slots make a block: the unit that mail is partitioned by, and the unit of parallel work.
+///
+/// The states and cells of a block's actors should fit the second-level cache. `2^13` actors of 16
+/// bytes take 256 KiB with their cells.
+pub(crate) const BLOCK_BITS: u32 = 13;
+/// Slots in a block.
+pub(crate) const BLOCK: usize = 1 << BLOCK_BITS;
+
+const GENERATION_BITS: u32 = 20;
+/// The last generation of a slot; after it the slot is retired.
+pub(crate) const GENERATION_MAX: u32 = (1 << GENERATION_BITS) - 1;
+const SLOT_SHIFT: u32 = GENERATION_BITS;
+const KIND_SHIFT: u32 = SLOT_SHIFT + 32;
+/// How many actor types one world can register.
+pub const KINDS_MAX: usize = 1 << (64 - KIND_SHIFT - 1);
+
+/// The number of a registered actor type, in order of registration.
+pub(crate) type Kind = u16;
+
+/// The identity of one actor: kind, slot and generation in eight bytes.
+///
+/// An id stays the same over restarts and is never given to another actor. Ids are ordered by
+/// kind, then slot, then generation.
+///
+/// # Examples
+///
+/// ```
+/// # use throng::prelude::*;
+/// # #[derive(bevy_ecs::component::Component, Default)] struct Lamp;
+/// # impl Actor for Lamp { type Msg = (); type Params = ();
+/// #   fn handle(&mut self, _: (), _: &Context<'_, Self>) -> Handled { Ok(()) } }
+/// let mut throng = Throng::default();
+/// let first = throng.spawn(Lamp).id();
+/// let second = throng.spawn(Lamp).id();
+/// assert!(first < second);
+/// assert_eq!(std::mem::size_of::<Option<throng::ActorId>>(), 8);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActorId(NonZeroU64);
+
+impl ActorId {
+    /// Builds an id. `generation` must be at least 1, which keeps the number from being zero.
+    pub(crate) fn new(kind: Kind, slot: u32, generation: u32) -> Self {
+        debug_assert!(generation >= 1 && generation <= GENERATION_MAX);
+        debug_assert!((kind as usize) < KINDS_MAX);
+        let bits = (u64::from(kind) << KIND_SHIFT)
+            | (u64::from(slot) << SLOT_SHIFT)
+            | u64::from(generation);
+        Self(NonZeroU64::new(bits).expect("invariant: generations start at 1"))
+    }
+
+    /// Takes back what [`ActorId::to_bits`] gave.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(NonZeroU64::new(bits).expect("invariant: bits of an id are not zero"))
+    }
+
+    /// The id as a number, for logs and journals. Unique within one world's life.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The dense index of this actor among those of its type.
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        (self.0.get() >> SLOT_SHIFT) as u32
+    }
+
+    /// How often the slot had been given out when this actor got it, from 1.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.0.get() as u32 & GENERATION_MAX
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        (self.0.get() >> KIND_SHIFT) as Kind
+    }
+
+    /// The block that the slot lies in.
+    pub(crate) const fn block(self) -> u32 {
+        self.slot() >> BLOCK_BITS
+    }
+
+    /// The place of the slot in its block.
+    pub(crate) const fn place(self) -> usize {
+        self.slot() as usize & (BLOCK - 1)
+    }
+}
+
+impl fmt::Debug for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}v{}", self.kind(), self.slot(), self.generation())
+    }
+}
+
+impl fmt::Display for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back() {
+        let id = ActorId::new(7, u32::MAX, GENERATION_MAX);
+        assert_eq!((id.kind(), id.slot(), id.generation()), (7, u32::MAX, GENERATION_MAX));
+        let id = ActorId::new(KINDS_MAX as Kind - 1, 8193, 1);
+        assert_eq!((id.block(), id.place()), (1, 1));
+    }
+
+    #[test]
+    fn order_is_kind_slot_generation() {
+        let mut ids = [ActorId::new(1, 0, 1), ActorId::new(0, 9, 1), ActorId::new(0, 2, 5), ActorId::new(0, 2, 4)];
+        ids.sort();
+        assert_eq!(ids.map(|id| (id.kind(), id.slot(), id.generation())), [(0, 2, 4), (0, 2, 5), (0, 9, 1), (1, 0, 1)]);
+    }
+}

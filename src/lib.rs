@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod actor;
+mod border;
+mod digest;
+mod error;
+mod id;
+mod mailbox;
+#[cfg(feature = "bevy_app")]
+mod plugin;
+pub mod prelude;
+mod supervision;
+mod systems;
+mod throng;
+mod types;
+mod world;
+
+pub use actor::{
+    Actor, ActorFailure, ActorRef, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort, Recipient,
+    Turn, Undelivered,
+};
+pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};
+pub use digest::{Digester, StateDigest};
+pub use error::{AdoptError, RegisterError, SpawnError};
+pub use id::{ActorId, KINDS_MAX};
+pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
+pub use supervision::{Failed, RestartIntensity};
+pub use systems::{ActorConfig, ActorRound, ActorTick, Mail, Stats, ThrongOptions, ThrongSystems};
+pub use throng::Throng;
+pub use world::Mailbox;
+
+#[cfg(feature = "bevy_app")]
+pub use plugin::{ThrongAppExt, ThrongPlugin};

@@ -1,0 +1,66 @@
+//! Panics in handlers: caught, described, and quiet.
+//!
+//! # Model
+//!
+//! The default panic hook prints every panic. Ten thousand panics in a tick would be ten thousand lines
+//! and, with backtraces, minutes. So throng puts a hook before the program's own that, on a thread which
+//! runs a handler, only notes the text and the place; the failure carries them on.
+//!
+//! Under `panic = "abort"` nothing is caught and the program ends with the first panic.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::Once;
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Puts the hook in place, once for the process.
+pub(crate) fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| if QUIET.get() { note(info) } else { others(info) }));
+    });
+}
+
+fn note(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(|at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
+    PLACE.with(|cell| *cell.borrow_mut() = place);
+}
+
+/// Runs handlers: panics on this thread are noted, not printed.
+pub(crate) fn quietly<R>(run: impl FnOnce() -> R) -> R {
+    let _restore = Restore(QUIET.replace(true));
+    run()
+}
+
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        QUIET.set(self.0);
+    }
+}
+
+/// The text and the place of a caught panic.
+pub(crate) fn describe(payload: Box<dyn Any + Send>) -> String {
+    let text = match payload.downcast_ref::<&'static str>() {
+        Some(text) => (*text).to_owned(),
+        None => payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "panicked with a value that is no text".to_owned()),
+    };
+    // A payload may panic when it is dropped; that tells nothing more.
+    let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
+    match PLACE.take() {
+        Some(place) => format!("{text}, at {place}"),
+        None => text,
+    }
+}
+
+/// Runs what may panic; `Err` describes the panic.
+pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Result<R, String> {
+    quietly(|| catch_unwind(AssertUnwindSafe(run))).map_err(describe)
+}

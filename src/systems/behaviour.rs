@@ -1,0 +1,355 @@
+//! What is done with the actors of a type: the part of a keeper that knows their trait.
+//!
+//! # Model
+//!
+//! A [`Keeper`](super::keeper::Keeper) holds slots and mail of any type with a mailbox. What a message, a
+//! birth or a failure means is its behaviour's: [`ActorBehaviour`] calls the methods of [`Actor`];
+//! a mail system ([`Mail`](super::Mail)) takes the mail alone.
+
+#![expect(unsafe_code, reason = "hooks hold an actor's state and read the world's other parts at once")]
+
+use bevy_ecs::component::ComponentId;
+use std::any::Any;
+
+use bevy_ecs::change_detection::Mut;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::WorldQuery;
+use bevy_ecs::system::{Query, SystemState};
+use bevy_ecs::world::World;
+use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
+
+use super::config::{ActorConfig, Fresh};
+use super::hub::Hub;
+use super::pass::{Crew, run_pass};
+use super::shift::{Receive, Shift};
+use crate::actor::{
+    Actor, ActorFailure, Batch, Context, Failure, FailureKind, Handled, HasMailbox, Newborn, Signal, Turn, Undelivered,
+};
+use crate::digest::Digester;
+use crate::error::RegisterError;
+use crate::id::ActorId;
+use crate::supervision::{RestartIntensity, panics};
+use crate::world::{Mailbox, Roster};
+
+/// What a pass, a birth, an end and a failure mean for actors of type `A`.
+pub(crate) trait Behaviour<A: HasMailbox>: Send {
+    /// Handles the mail that waits; `false` if it cannot.
+    fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, cell_component: ComponentId) -> bool;
+
+    /// Puts newborn actors into the world.
+    fn bear(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _births: Vec<Newborn<A>>) {}
+
+    /// Remembers how to make fresh state for actors.
+    fn set_factories(&mut self, _ids: &[ActorId], _fresh: &(dyn Any + Send + Sync)) {}
+
+    /// Runs a hook of actors that are told to stop.
+    fn ending(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _ids: &[ActorId], _hook: Ending) {}
+
+    /// Takes the state off an actor that stops, so that a panic in its `Drop` hurts nobody.
+    fn drop_state(&mut self, _world: &mut World, _entity: Entity, _id: ActorId) {}
+
+    /// How often its actors may be restarted, and whether their mail is kept; `None` if never.
+    fn restarts(&self, _id: ActorId) -> Option<(RestartIntensity, bool)> {
+        None
+    }
+
+    /// Puts fresh state in place of the old.
+    fn restart(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, _failure: &Failure) {}
+
+    /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
+    fn undelivered(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
+        Err(Some(notice))
+    }
+
+    /// Feeds an actor's state to a digest.
+    fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
+}
+
+/// Which end-of-life hook to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    Stopping,
+    Stopped,
+}
+
+/// A type whose mail nobody handles yet: it waits.
+pub(crate) struct Unhandled;
+
+impl<A: HasMailbox> Behaviour<A> for Unhandled {
+    fn handle(&mut self, _: &mut World, _: &mut Box<Hub>, _: &mut Box<Roster<A>>, _: ComponentId) -> bool {
+        false
+    }
+}
+
+/// The behaviour that a type's [`Actor`] implementation gives.
+pub(crate) struct ActorBehaviour<A: Actor> {
+    config: ActorConfig<A>,
+    state: ComponentId,
+    /// Each worker's parameters.
+    locals: Vec<SystemState<A::Params>>,
+    /// How to make fresh state for actors that were spawned with a factory, by slot.
+    factories: Vec<Option<Fresh<A>>>,
+    /// The missing parameters were reported.
+    reported: bool,
+}
+
+impl<A: Actor> ActorBehaviour<A> {
+    /// Checks that the parameters can be read while the states are written.
+    pub(crate) fn new(world: &mut World, config: ActorConfig<A>) -> Result<Self, RegisterError> {
+        let refuse = |why: String| RegisterError::Params { actor: std::any::type_name::<A>(), why };
+        type Access<'w, 's, A> = (Query<'w, 's, (&'static Mailbox<A>, &'static mut A)>, <A as Actor>::Params);
+        panics::catch(|| SystemState::<Access<'_, '_, A>>::new(world)).map_err(refuse)?;
+        let params = SystemState::<A::Params>::new(world);
+        if !params.meta().is_send() {
+            return Err(refuse("they hold non-send data, which worker threads cannot read".to_owned()));
+        }
+        if params.meta().has_deferred() {
+            return Err(refuse("they defer changes to the world (`Commands`), which handlers may not make".to_owned()));
+        }
+        let state = <&mut A as WorldQuery>::init_state(world);
+        Ok(Self { config, state, locals: vec![params], factories: Vec::new(), reported: false })
+    }
+
+    fn factory(&self, id: ActorId) -> Option<&Fresh<A>> {
+        self.factories.get(id.slot() as usize).and_then(Option::as_ref).or(self.config.fresh.as_ref())
+    }
+
+    /// Whether the world has what the handlers read. Reports once when it has not.
+    fn params_are_there(&mut self, world: &World) -> bool {
+        match self.locals[0].get(world) {
+            Ok(_) => {
+                self.reported = false;
+                true
+            }
+            Err(error) => {
+                if !self.reported {
+                    tracing::error!(actor_type = std::any::type_name::<A>(), %error, "handlers cannot run until the world has what their `Params` read; their mail waits");
+                    self.reported = true;
+                }
+                false
+            }
+        }
+    }
+
+    /// Runs hooks on the calling thread. What they send leaves from the first outbox.
+    fn with_context<R>(&mut self, world: &mut World, hub: &mut Hub, run: impl FnOnce(&Context<'_, A>, UnsafeWorldCell<'_>) -> R) -> Option<R> {
+        let (env, outbox) = hub.desk();
+        let world = world.as_unsafe_world_cell();
+        // SAFETY: the world is borrowed exclusively; `run` touches states of `A` only, which the
+        // parameters do not read (checked in `new`).
+        let params = unsafe { self.locals[0].get_unchecked(world) }.ok()?;
+        let context = Context::<A>::new(Turn::new(outbox, env, &[], ActorId::new(0, 0, 1)), &params);
+        let result = run(&context, world);
+        drop(params);
+        hub.collect(1);
+        Some(result)
+    }
+}
+
+/// Calls one hook; what it did is undone if it fails.
+fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce() -> Handled) -> Result<(), String> {
+    context.begin(id, None);
+    let result = match panics::catch(hook) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => Err(panic),
+    };
+    if result.is_err() {
+        context.outbox().with(crate::actor::Outbox::roll_back);
+    }
+    context.take_wish();
+    drop(context.take_postponed());
+    result
+}
+
+/// The state of a live actor.
+///
+/// # Safety
+///
+/// Nothing else refers to that state.
+unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<Mut<'w, A>> {
+    let entity = roster.slots.entry(id).ok()?.entity;
+    // SAFETY: promised by the caller.
+    unsafe { world.get_entity(entity).ok()?.get_mut::<A>() }
+}
+
+impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
+    fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, cell_component: ComponentId) -> bool {
+        if !self.params_are_there(world) {
+            return false;
+        }
+        run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, cell_component, &self.state, SystemState::new);
+        true
+    }
+
+    fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, mut births: Vec<Newborn<A>>) {
+        let failures = self.start(world, hub, &mut births);
+        let ids: Vec<ActorId> = births.iter().map(|birth| birth.id).collect();
+        let bundles = births.into_iter().map(|birth| (birth.state, Mailbox::<A>::new(birth.id)));
+        let entities: Vec<_> = world.spawn_batch(bundles).collect();
+        let Some(first) = entities.first().and_then(|&entity| world.entities().get_spawned(entity).ok()) else { return };
+        roster.slots.reserve(ids.len());
+        // A batch takes consecutive rows; where it should not, rows are hints that are verified.
+        for ((id, entity), row) in ids.into_iter().zip(entities).zip(first.table_row.index() as u32..) {
+            roster.slots.insert(id, entity, first.table_id, row);
+        }
+        hub.signals.extend(failures);
+    }
+
+    fn set_factories(&mut self, ids: &[ActorId], fresh: &(dyn Any + Send + Sync)) {
+        let fresh = fresh.downcast_ref::<Fresh<A>>().expect("invariant: the engine passes a factory of this type");
+        let Some(last) = ids.iter().map(|id| id.slot() as usize).max() else { return };
+        if last >= self.factories.len() {
+            self.factories.resize(last + 1, None);
+        }
+        for id in ids {
+            self.factories[id.slot() as usize] = Some(fresh.clone());
+        }
+    }
+
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, ids: &[ActorId], hook: Ending) {
+        self.with_context(world, hub, |context, world| {
+            for &id in ids {
+                // SAFETY: one actor after the other; the reference ends with the call.
+                let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
+                let result = call_hook(context, id, || {
+                    match hook {
+                        Ending::Stopping => state.stopping(context),
+                        Ending::Stopped => state.stopped(context),
+                    }
+                    Ok(())
+                });
+                if let Err(reason) = result {
+                    tracing::warn!(actor = %id, actor_type = std::any::type_name::<A>(), ?hook, reason, "a hook panicked; the actor stops all the same");
+                }
+            }
+        });
+    }
+
+    fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
+        if let Some(factory) = self.factories.get_mut(id.slot() as usize) {
+            *factory = None;
+        }
+        if !std::mem::needs_drop::<A>() {
+            return;
+        }
+        let state = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take::<A>());
+        drop_quietly(id, state);
+    }
+
+    fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
+        self.factory(id).map(|_| (self.config.restart, self.config.keep_mailbox))
+    }
+
+    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) {
+        let Some(factory) = self.factory(id).cloned() else { return };
+        let failed = self.with_context(world, hub, |context, world| {
+            // SAFETY: the reference ends before the next is made.
+            if let Some(mut state) = unsafe { state_of(world, roster, id) } {
+                let result = call_hook(context, id, || {
+                    state.restarting(failure, context);
+                    Ok(())
+                });
+                if let Err(reason) = result {
+                    tracing::warn!(actor = %id, reason, "`restarting` panicked; the actor restarts all the same");
+                }
+            }
+            let mut fresh = panics::catch(|| factory(id))?;
+            call_hook(context, id, || fresh.started(context))?;
+            // SAFETY: as above.
+            let old = unsafe { state_of(world, roster, id) }.map(|mut state| std::mem::replace(&mut *state, fresh));
+            drop_quietly(id, old);
+            Ok::<(), String>(())
+        });
+        if let Some(Err(reason)) = failed {
+            hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
+        }
+    }
+
+    fn undelivered(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
+        let mut result = Err(None);
+        let called = self.with_context(world, hub, |context, world| {
+            // SAFETY: the only reference.
+            let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { return Ok(()) };
+            call_hook(context, id, || {
+                result = state.undelivered(notice, context).map_err(Some);
+                Ok(())
+            })
+        });
+        if let Some(Err(reason)) = called {
+            hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Panic, reason }));
+        }
+        result
+    }
+
+    fn digest(&self, world: &World, entity: Entity, digester: &mut Digester) {
+        if let (Some(digest), Some(state)) = (self.config.digest, world.get::<A>(entity)) {
+            digest(state, digester);
+        }
+    }
+}
+
+impl<A: Actor> ActorBehaviour<A> {
+    /// Runs `started` on newborn actors; returns the failures.
+    fn start(&mut self, world: &mut World, hub: &mut Hub, births: &mut [Newborn<A>]) -> Vec<Signal> {
+        let failures = self.with_context(world, hub, |context, _| {
+            let mut failures = Vec::new();
+            for birth in births {
+                let started = call_hook(context, birth.id, || birth.state.started(context));
+                if let Err(reason) = started {
+                    failures.push(Signal::Failed(birth.id, Failure { kind: FailureKind::Start, reason }));
+                }
+            }
+            failures
+        });
+        failures.unwrap_or_default()
+    }
+}
+
+/// Drops a state whose `Drop` may panic.
+fn drop_quietly<A>(id: ActorId, state: Option<A>) {
+    if let Err(reason) = panics::catch(|| drop(state)) {
+        tracing::warn!(actor = %id, actor_type = std::any::type_name::<A>(), reason, "a state panicked when it was dropped");
+    }
+}
+
+/// Workers that call [`Actor::handle`].
+struct ActorCrew;
+
+impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
+    type Local = SystemState<A::Params>;
+
+    unsafe fn work(&self, local: &mut Self::Local, world: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, &'static mut A>) {
+        // SAFETY: the parameters are read-only and do not read `A` (checked at registration); the caller
+        // grants everything else.
+        let params = unsafe { local.get_unchecked(world) }.expect("invariant: the pass began with the parameters there");
+        let context = Context::new(turn, &params);
+        panics::quietly(|| shift.run(&mut ActorReceiver { context }));
+    }
+}
+
+struct ActorReceiver<'a, A: Actor> {
+    context: Context<'a, A>,
+}
+
+impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
+    const BATCH: bool = A::BATCH;
+
+    #[inline]
+    fn turn(&self) -> &Turn<'_> {
+        &self.context
+    }
+
+    #[inline(always)]
+    fn receive(&mut self, mut state: Mut<'_, A>, msg: A::Msg) -> Result<(), ActorFailure> {
+        state.handle(msg, &self.context)
+    }
+
+    fn receive_batch(&mut self, mut state: Mut<'_, A>, mail: Batch<'_, A::Msg>) -> Result<(), ActorFailure> {
+        state.handle_batch(mail, &self.context)
+    }
+
+    fn take_postponed(&mut self) -> Option<A::Msg> {
+        self.context.take_postponed()
+    }
+}

@@ -1,0 +1,336 @@
+//! The engine: all actor types and the hub between them, kept in the world as one resource.
+
+use std::collections::hash_map::Entry;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+
+use bevy_ecs::entity::Entity;
+use bevy_ecs::resource::Resource;
+use bevy_ecs::world::World;
+
+use super::behaviour::{Behaviour, Unhandled};
+use super::hub::{Hub, Sharing};
+use super::keeper::{Keeper, Runner};
+use super::config::Fresh;
+use crate::actor::{Actor, HasMailbox, Newborn};
+use crate::digest::Digester;
+use crate::error::{RegisterError, SpawnError};
+use crate::id::{ActorId, KINDS_MAX, Kind};
+use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
+use crate::supervision::panics;
+use crate::world::{Lost, Mailbox, Roster};
+use std::any::{Any, TypeId, type_name};
+
+/// Rounds that a tick runs at most if nothing else is set.
+const ROUNDS_MAX_DEFAULT: u32 = 10_000;
+
+/// The settings of a world of actors.
+///
+/// # Examples
+///
+/// ```
+/// use throng::{Throng, ThrongOptions};
+///
+/// let throng = Throng::new(ThrongOptions::new().threads(2).seed(7).rounds_max(100));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ThrongOptions {
+    pub(crate) threads: usize,
+    pub(crate) seed: u64,
+    pub(crate) rounds_max: u32,
+    pub(crate) sharing: Sharing,
+    pub(crate) inlet_capacity: usize,
+}
+
+impl ThrongOptions {
+    /// All processors, seed 0, at most 10,000 rounds a tick, an inlet for 65,536 messages.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            seed: 0,
+            rounds_max: ROUNDS_MAX_DEFAULT,
+            sharing: Sharing::Auto,
+            inlet_capacity: 65_536,
+        }
+    }
+
+    /// Sets how many threads handle mail, the one that runs the tick included. It changes speed only,
+    /// never a result. 0 counts as 1.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Sets the seed of all random numbers that handlers draw.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets how many rounds a tick runs at most; 1 gives one hop a tick. What is left goes on in the
+    /// next tick. 0 counts as 1.
+    #[must_use]
+    pub fn rounds_max(mut self, rounds: u32) -> Self {
+        self.rounds_max = rounds.max(1);
+        self
+    }
+
+    /// Sets how many messages from outside wait for a tick at most. 0 counts as 1.
+    #[must_use]
+    pub fn inlet_capacity(mut self, messages: usize) -> Self {
+        self.inlet_capacity = messages.max(1);
+        self
+    }
+
+    /// Runs every round on the calling thread (`false`) or cuts up even the smallest (`true`), instead
+    /// of choosing by size. It changes speed only; tests compare the two.
+    #[must_use]
+    pub fn share_always(mut self, share: bool) -> Self {
+        self.sharing = if share { Sharing::Always } else { Sharing::Never };
+        self
+    }
+}
+
+impl Default for ThrongOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Counts over all actor types since the world began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Ticks run.
+    pub ticks: u64,
+    /// Rounds run.
+    pub rounds: u64,
+    /// Actors alive.
+    pub actors: usize,
+    /// The accounting of mail, all types together.
+    pub mail: MailStats,
+    /// Failed calls, of handlers and of hooks.
+    pub failures: u64,
+    /// Restarts.
+    pub restarts: u64,
+    /// Actors that were given up after a failure, and stopped.
+    pub given_up: u64,
+    /// Messages to ids of no actor type that this world knows.
+    pub unroutable: u64,
+    /// Values emitted to an outlet whose receiver was full or gone.
+    pub outlet_dropped: u64,
+}
+
+/// Everything throng keeps in a world, but for the components.
+pub(crate) struct Engine {
+    pub(crate) hub: Box<Hub>,
+    pub(crate) runners: Vec<Box<dyn Runner>>,
+    /// Kinds with mail for the next round.
+    pub(super) awake: Vec<Kind>,
+    pub(super) is_awake: Vec<bool>,
+    /// Kinds with mail that nobody can handle in this tick.
+    pub(super) stalled: Vec<Kind>,
+    /// Kinds with newborn actors.
+    pub(super) newborn: Vec<Kind>,
+    pub(super) rounds_max: u32,
+    pub(crate) stats: Stats,
+    /// Values for the outside, in order, by port.
+    pub(crate) emitted: Vec<(u32, Box<dyn Any + Send>)>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
+}
+
+/// The engine's place in the world; empty while it is at work.
+#[derive(Resource)]
+struct EngineSlot(Mutex<Option<Box<Engine>>>);
+
+impl Engine {
+    /// Puts an engine into the world.
+    pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
+        panics::install_hook();
+        let mut hub = Hub::new(options.threads, options.seed);
+        hub.sharing = options.sharing;
+        let engine = Self {
+            hub: Box::new(hub),
+            runners: Vec::new(),
+            awake: Vec::new(),
+            is_awake: Vec::new(),
+            stalled: Vec::new(),
+            newborn: Vec::new(),
+            rounds_max: options.rounds_max,
+            stats: Stats::default(),
+            emitted: Vec::new(),
+            dead_letters: Vec::new(),
+        };
+        world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
+        world.init_resource::<Lost>();
+    }
+
+    pub(crate) fn is_installed(world: &World) -> bool {
+        world.contains_resource::<EngineSlot>()
+    }
+
+    /// Takes the engine out of the world.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it was never installed, or is at work: a handler or a hook cannot drive the engine.
+    pub(super) fn take(world: &mut World) -> Box<Self> {
+        let slot = world.get_resource_mut::<EngineSlot>();
+        let mut slot = slot.expect("no throng in this world: add `ThrongPlugin`, or make it with `Throng::new`");
+        let engine = slot.0.get_mut().ok().and_then(Option::take);
+        engine.expect("throng is at work: this cannot be called from inside a tick's phases; use the handler's context")
+    }
+
+    pub(super) fn put_back(self: Box<Self>, world: &mut World) {
+        if let Some(mut slot) = world.get_resource_mut::<EngineSlot>()
+            && let Ok(slot) = slot.0.get_mut()
+        {
+            *slot = Some(self);
+        }
+    }
+
+    /// Runs `work` with the engine beside the world.
+    ///
+    /// # Panics
+    ///
+    /// As [`Engine::take`], and with whatever `work` panics with.
+    pub(crate) fn scope<R>(world: &mut World, work: impl FnOnce(&mut Self, &mut World) -> R) -> R {
+        let mut engine = Self::take(world);
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine, world)));
+        engine.put_back(world);
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Registers a type with a mailbox.
+    pub(crate) fn register<A: HasMailbox>(
+        &mut self,
+        world: &mut World,
+        config: MailboxConfig<A::Msg>,
+        behaviour: Option<Box<dyn Behaviour<A>>>,
+    ) -> Result<Kind, RegisterError> {
+        if self.runners.len() >= KINDS_MAX {
+            return Err(RegisterError::TooMany);
+        }
+        let Entry::Vacant(entry) = self.hub.kinds.entry(TypeId::of::<A>()) else {
+            return Err(RegisterError::Twice { actor: type_name::<A>() });
+        };
+        entry.insert(self.runners.len() as Kind);
+        let kind = self.hub.add_kind::<A::Msg>();
+        let roster = Box::new(Roster::<A>::new(kind, config));
+        let cell_component = world.register_component::<Mailbox<A>>();
+        let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour }));
+        self.is_awake.push(false);
+        Ok(kind)
+    }
+
+    pub(crate) fn kind_of<A: HasMailbox>(&self) -> Option<Kind> {
+        self.hub.kinds.get(&TypeId::of::<A>()).copied()
+    }
+
+    /// The keeper of a registered type.
+    pub(crate) fn keeper<A: HasMailbox>(&mut self) -> Option<&mut Keeper<A>> {
+        let kind = self.kind_of::<A>()?;
+        self.runners[kind as usize].as_any().downcast_mut()
+    }
+
+    pub(crate) fn runner(&mut self, id: ActorId) -> Option<&mut Box<dyn Runner>> {
+        self.runners.get_mut(id.kind() as usize)
+    }
+
+    pub(crate) fn is_alive(&self, id: ActorId) -> bool {
+        self.runners.get(id.kind() as usize).is_some_and(|runner| runner.entity(id).is_some())
+    }
+
+    /// The next `n` ids of a registered type.
+    pub(crate) fn reserve<A: HasMailbox>(&mut self, n: usize) -> Vec<ActorId> {
+        let kind = self.kind_of::<A>().expect("invariant: callers register the type first");
+        self.hub.nurseries[kind as usize].take(n)
+    }
+
+    /// Puts actors into the world at once.
+    pub(crate) fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
+        let kind = self.kind_of::<A>().expect("invariant: callers register the type first");
+        let keeper: Option<&mut Keeper<A>> = self.runners[kind as usize].as_any().downcast_mut();
+        if let Some(keeper) = keeper {
+            keeper.behaviour.bear(world, &mut self.hub, &mut keeper.roster, births);
+        }
+        self.gather();
+    }
+
+    /// Remembers how to make fresh state for actors.
+    pub(crate) fn set_factories<A: Actor>(&mut self, ids: &[ActorId], fresh: &Fresh<A>) {
+        if let Some(keeper) = self.keeper::<A>() {
+            keeper.behaviour.set_factories(ids, fresh);
+        }
+    }
+
+    /// Gives an entity a mailbox.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the type is not registered.
+    pub(crate) fn adopt<A: HasMailbox>(&mut self, world: &mut World, entity: Entity) -> ActorId {
+        assert!(self.kind_of::<A>().is_some(), "{}", SpawnError::not_registered::<A>());
+        let id = self.reserve::<A>(1)[0];
+        world.entity_mut(entity).insert(Mailbox::<A>::new(id));
+        if let (Some(keeper), Ok(location)) = (self.keeper::<A>(), world.entities().get_spawned(entity)) {
+            keeper.roster.slots.insert(id, entity, location.table_id, location.table_row.index() as u32);
+        }
+        id
+    }
+
+    pub(crate) fn stats_of<A: HasMailbox>(&mut self) -> Option<MailStats> {
+        self.gather();
+        self.keeper::<A>().map(|keeper| keeper.roster.stats())
+    }
+
+    /// Whether a tick would find nothing to do.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.hub.collect(1);
+        self.gather();
+        self.is_quiet()
+    }
+
+    /// Stops all actors, the youngest type first.
+    pub(crate) fn stop_all(&mut self, world: &mut World) {
+        for kind in (0..self.runners.len()).rev() {
+            let mut ids = self.runners[kind].all_ids();
+            ids.reverse();
+            self.stop(world, &ids);
+        }
+    }
+
+    /// The counts as of now.
+    pub(crate) fn stats(&mut self) -> Stats {
+        self.gather();
+        let mut stats = self.stats.clone();
+        for runner in &mut self.runners {
+            stats.actors += runner.live();
+            stats.mail.add(&runner.stats());
+        }
+        stats.ticks = self.hub.tick;
+        stats.unroutable = self.hub.unroutable;
+        stats
+    }
+
+    /// Digests all that the next tick depends on.
+    pub(crate) fn digest(&mut self, world: &World) -> u64 {
+        use std::hash::{Hash, Hasher};
+        self.gather();
+        let mut digester = Digester::default();
+        (self.hub.tick, self.hub.seed, self.stats.failures, self.stats.restarts).hash(&mut digester);
+        for runner in &mut self.runners {
+            runner.digest(world, &mut digester);
+        }
+        for nursery in &self.hub.nurseries {
+            let (free, fresh) = nursery.state();
+            fresh.hash(&mut digester);
+            free.for_each(|id| id.hash(&mut digester));
+        }
+        digester.finish()
+    }
+}

@@ -1,0 +1,150 @@
+//! What all actor types share while a round runs.
+
+use rayon::ThreadPool;
+
+use crate::actor::{Act, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
+use crate::id::Kind;
+use crate::mailbox::DeadLetter;
+use crate::types::TypeMap;
+use crate::world::Family;
+
+/// Claims for each thread that a pass is cut into at most. More than one evens out uneven blocks.
+const CLAIMS_PER_THREAD: usize = 8;
+
+/// Which way rounds are run; both give the same result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// By the size of the pass.
+    #[default]
+    Auto,
+    /// All on the calling thread.
+    Never,
+    /// Cut up, however small.
+    Always,
+}
+
+/// Outboxes, workers, ids, and what happened in this round.
+pub(crate) struct Hub {
+    /// One for each claim; the first also serves the host and the hooks.
+    pub(crate) outboxes: Vec<OutboxCell>,
+    /// Outboxes that may hold mail or births.
+    pub(crate) used: usize,
+    pub(crate) nurseries: Vec<Nursery>,
+    pub(crate) kinds: TypeMap<Kind>,
+    pub(crate) family: Family,
+    /// Positions of the actors born in this pass, by type.
+    born: Vec<(Kind, u64)>,
+    pub(crate) acts: Vec<Act>,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) dead: Vec<DeadLetter>,
+    pub(crate) unroutable: u64,
+    pub(crate) tick: u64,
+    pub(crate) round: u32,
+    pub(crate) seed: u64,
+    pub(crate) threads: usize,
+    pub(crate) pool: Option<ThreadPool>,
+    pub(crate) sharing: Sharing,
+    pub(crate) keep_dead: bool,
+}
+
+impl Hub {
+    pub(crate) fn new(threads: usize, seed: u64) -> Self {
+        Self {
+            outboxes: vec![OutboxCell::new(Outbox::default())],
+            used: 0,
+            nurseries: Vec::new(),
+            kinds: TypeMap::default(),
+            family: Family::default(),
+            born: Vec::new(),
+            acts: Vec::new(),
+            signals: Vec::new(),
+            dead: Vec::new(),
+            unroutable: 0,
+            tick: 0,
+            round: 0,
+            seed,
+            threads,
+            pool: helpers(threads),
+            sharing: Sharing::Auto,
+            keep_dead: false,
+        }
+    }
+
+    /// Stands in where the hub is lent out.
+    pub(crate) fn vacant() -> Self {
+        Self::new(1, 0)
+    }
+
+    /// Makes room for one more actor type of which messages are `M`.
+    pub(crate) fn add_kind<M: Send + 'static>(&mut self) -> Kind {
+        let kind = self.nurseries.len() as Kind;
+        self.nurseries.push(Nursery::new(kind));
+        for outbox in &mut self.outboxes {
+            outbox.get_mut().add_kind::<M>();
+        }
+        kind
+    }
+
+    /// How many claims a pass is cut into at most.
+    pub(crate) fn claims_max(&self) -> usize {
+        if self.threads > 1 { self.threads * CLAIMS_PER_THREAD } else { 1 }
+    }
+
+    /// The environment of turns, and the first outbox.
+    pub(crate) fn desk(&self) -> (TurnEnv<'_>, &OutboxCell) {
+        (self.env(), &self.outboxes[0])
+    }
+
+    pub(crate) fn env(&self) -> TurnEnv<'_> {
+        TurnEnv { tick: self.tick, round: self.round, seed: self.seed, kinds: &self.kinds, nurseries: &self.nurseries }
+    }
+
+    /// The host's outbox: what is written here goes out with the next round.
+    pub(crate) fn host(&mut self) -> &mut Outbox {
+        let outbox = self.outboxes[0].get_mut();
+        outbox.begin();
+        outbox
+    }
+
+    /// Takes what the first `outboxes` outboxes hold apart from mail and births, in order.
+    pub(crate) fn collect(&mut self, outboxes: usize) {
+        self.used = self.used.max(outboxes);
+        for outbox in &mut self.outboxes[..outboxes] {
+            let outbox = outbox.get_mut();
+            self.acts.append(&mut outbox.acts);
+            self.signals.append(&mut outbox.signals);
+            self.dead.append(&mut outbox.dead);
+            self.unroutable += std::mem::take(&mut outbox.unroutable);
+            outbox.take_positions(|kind, position| self.born.push((kind, position)));
+        }
+        self.settle_ids();
+    }
+
+    /// Gives unused positions of the pass back, type by type.
+    fn settle_ids(&mut self) {
+        if self.born.is_empty() {
+            return;
+        }
+        self.born.sort_unstable();
+        for births in self.born.chunk_by(|a, b| a.0 == b.0) {
+            let positions = births.iter().map(|birth| birth.1).collect();
+            self.nurseries[births[0].0 as usize].settle(positions);
+        }
+        self.born.clear();
+    }
+
+    pub(crate) fn has_deeds(&self) -> bool {
+        !self.acts.is_empty() || !self.signals.is_empty()
+    }
+}
+
+/// A pool for all threads but the one that runs the tick.
+fn helpers(threads: usize) -> Option<ThreadPool> {
+    let build = |helpers| {
+        rayon::ThreadPoolBuilder::new().num_threads(helpers).thread_name(|n| format!("throng-{n}")).build()
+    };
+    let helpers = threads.checked_sub(1).filter(|&n| n > 0)?;
+    build(helpers)
+        .inspect_err(|error| tracing::error!(%error, helpers, "no worker threads; throng goes on with one thread, with the same results"))
+        .ok()
+}

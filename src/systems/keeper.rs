@@ -1,0 +1,249 @@
+//! One actor type, with its own type forgotten: what the engine calls.
+
+use std::any::{Any, type_name};
+
+use bevy_ecs::change_detection::DetectChangesMut;
+use bevy_ecs::component::ComponentId;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::world::World;
+
+use super::behaviour::{Behaviour, Ending, Unhandled};
+use super::hub::Hub;
+use crate::actor::{Failure, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
+use crate::digest::Digester;
+use crate::id::ActorId;
+use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
+use crate::supervision::{Failed, Verdict};
+use crate::world::{Held, Life, Mailbox, Roster, Tally};
+
+/// The actors of one type, as the engine sees them.
+pub(crate) trait Runner: Send {
+    fn as_any(&mut self) -> &mut dyn Any;
+    fn type_name(&self) -> &'static str;
+    fn entity(&self, id: ActorId) -> Option<Entity>;
+    fn live(&self) -> usize;
+    fn stats(&mut self) -> MailStats;
+    fn digest(&mut self, world: &World, digester: &mut Digester);
+
+    fn take_over(&mut self, lane: &mut LaneSlot);
+    fn take_births(&mut self, outbox: &mut Outbox);
+    fn has_mail(&self) -> bool;
+    /// Handles the mail that waits; `false` if nobody could.
+    fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
+    /// Puts newborn actors into the world; returns parents with their children.
+    fn bear(&mut self, world: &mut World, hub: &mut Hub) -> Vec<(ActorId, ActorId)>;
+
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending);
+    fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]);
+    fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
+    fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure);
+    fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict;
+    fn mute(&mut self, world: &mut World, id: ActorId, mute: bool);
+    /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
+    fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
+    fn all_ids(&self) -> Vec<ActorId>;
+}
+
+pub(crate) struct Keeper<A: HasMailbox> {
+    pub(crate) roster: Box<Roster<A>>,
+    pub(crate) cell_component: ComponentId,
+    pub(crate) behaviour: Box<dyn Behaviour<A>>,
+}
+
+impl<A: HasMailbox> Keeper<A> {
+    /// Runs `change` on the box of a live actor's mailbox; drops the box when it holds nothing.
+    fn with_held<R>(&self, world: &mut World, id: ActorId, change: impl FnOnce(&mut Held<A::Msg>) -> R) -> Option<R> {
+        let entity = self.entity(id)?;
+        let mut cell = world.get_mut::<Mailbox<A>>(entity)?;
+        let slot = cell.bypass_change_detection().held_mut();
+        let held = slot.get_or_insert_default();
+        let result = change(held);
+        if held.is_idle() {
+            *slot = None;
+        }
+        Some(result)
+    }
+
+    /// Gives one actor mailbox settings of its own; `false` if it does not live.
+    pub(crate) fn configure(&self, world: &mut World, id: ActorId, config: MailboxConfig<A::Msg>) -> bool {
+        self.with_held(world, id, |held| held.config = Some(Box::new(config))).is_some()
+    }
+
+    /// Puts another behaviour around the present one.
+    pub(crate) fn wrap_behaviour(&mut self, wrap: impl FnOnce(Box<dyn Behaviour<A>>) -> Box<dyn Behaviour<A>>) {
+        let rest = std::mem::replace(&mut self.behaviour, Box::new(Unhandled));
+        self.behaviour = wrap(rest);
+    }
+
+    /// Turns all that a mailbox holds into dead letters.
+    fn bury(&mut self, hub: &mut Hub, held: Option<Box<Held<A::Msg>>>, reason: DeadReason) {
+        let Some(mut held) = held else { return };
+        let mut tally = Tally { kept: -(held.queued() as i64), ..Tally::default() };
+        tally.dead[reason as usize] = held.queued() as u64;
+        let parked = std::mem::take(&mut held.parked);
+        hub.signals.extend(parked.iter().filter_map(|envelope| envelope.from).map(Signal::Unmute));
+        for envelope in held.kept.drain().chain(parked) {
+            if hub.keep_dead {
+                hub.dead.push(DeadLetter::of(envelope, reason, hub.tick));
+            }
+        }
+        self.roster.count(tally);
+    }
+
+    /// Despawns an actor's entity; whoever takes its row is told so.
+    fn despawn(&mut self, world: &mut World, entity: Entity) {
+        let Ok(location) = world.entities().get_spawned(entity) else { return };
+        world.despawn(entity);
+        let table = world.storages().tables.get(location.table_id);
+        let moved = table.and_then(|table| table.entities().get(location.table_row.index()));
+        if let Some(cell) = moved.and_then(|&entity| world.get::<Mailbox<A>>(entity)) {
+            let id = cell.actor_id();
+            self.roster.slots.moved(id, location.table_row.index() as u32);
+        }
+    }
+}
+
+impl<A: HasMailbox> Runner for Keeper<A> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<A>()
+    }
+
+    fn entity(&self, id: ActorId) -> Option<Entity> {
+        self.roster.slots.entry(id).ok().map(|entry| entry.entity)
+    }
+
+    fn live(&self) -> usize {
+        self.roster.slots.live()
+    }
+
+    fn stats(&mut self) -> MailStats {
+        self.roster.stats()
+    }
+
+    fn digest(&mut self, world: &World, digester: &mut Digester) {
+        use std::hash::Hash;
+        for (id, entity) in self.roster.slots.iter() {
+            id.hash(digester);
+            self.behaviour.digest(world, entity, digester);
+        }
+        let stats = self.roster.stats();
+        (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);
+        (stats.overflowed, stats.postponed).hash(digester);
+    }
+
+    fn take_over(&mut self, lane: &mut LaneSlot) {
+        self.roster.take_over(lane);
+    }
+
+    fn take_births(&mut self, outbox: &mut Outbox) {
+        let kind = self.roster.kind;
+        self.roster.births.append(&mut outbox.take_births::<A>(kind));
+    }
+
+    fn has_mail(&self) -> bool {
+        self.roster.has_mail()
+    }
+
+    fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool {
+        self.behaviour.handle(world, hub, &mut self.roster, self.cell_component)
+    }
+
+    fn bear(&mut self, world: &mut World, hub: &mut Hub) -> Vec<(ActorId, ActorId)> {
+        let births = std::mem::take(&mut self.roster.births);
+        let kin = births.iter().filter_map(|birth| Some((birth.parent?, birth.id))).collect();
+        self.behaviour.bear(world, hub, &mut self.roster, births);
+        kin
+    }
+
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending) {
+        self.behaviour.ending(world, hub, &self.roster, ids, hook);
+    }
+
+    /// Strikes actors out and despawns them. Their ids become free in the order given.
+    fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]) {
+        let mut gone = Vec::with_capacity(ids.len());
+        for &id in ids {
+            if let Some(entity) = self.roster.slots.remove(id) {
+                hub.family.remove(id);
+                hub.nurseries[self.roster.kind as usize].free(id);
+                gone.push((id, entity));
+            }
+        }
+        // The last rows first: then no row has to move.
+        gone.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        for (id, entity) in gone {
+            let held = world.get_mut::<Mailbox<A>>(entity).and_then(|mut cell| cell.bypass_change_detection().retire());
+            self.bury(hub, held, DeadReason::Stopped);
+            self.behaviour.drop_state(world, entity, id);
+            self.despawn(world, entity);
+        }
+    }
+
+    /// The host app despawned an actor's entity, or took its mailbox off.
+    fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
+        if self.roster.slots.remove(id).is_some() {
+            hub.family.remove(id);
+            hub.nurseries[self.roster.kind as usize].free(id);
+            let held = held.and_then(|held| held.downcast::<Held<A::Msg>>().ok());
+            self.bury(hub, held, DeadReason::Stopped);
+        }
+    }
+
+    fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure) {
+        self.with_held(world, id, |held| held.life = Life::Failed);
+        if let Some(mut entity) = self.entity(id).and_then(|entity| world.get_entity_mut(entity).ok()) {
+            entity.insert(Failed { id, failure });
+        }
+    }
+
+    fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict {
+        let Some((intensity, keep_mailbox)) = self.behaviour.restarts(id) else { return Verdict::GiveUp };
+        let tick = hub.tick;
+        let verdict = self.with_held(world, id, |held| intensity.decide(&mut held.restarts, tick));
+        if verdict != Some(Verdict::Restart) {
+            return Verdict::GiveUp;
+        }
+        let dropped = self.with_held(world, id, |held| {
+            held.life = Life::Running;
+            let mut dropped = None;
+            if !keep_mailbox {
+                let mail = std::mem::take(&mut held.kept);
+                dropped = Some(Box::new(Held { kept: mail, ..Held::default() }));
+            }
+            (dropped, held.kept.has_due())
+        });
+        self.behaviour.restart(world, hub, &self.roster, id, failure);
+        if let Some((dropped, has_due)) = dropped {
+            self.bury(hub, dropped, DeadReason::Restarted);
+            if has_due {
+                self.roster.due.push(id.slot());
+            }
+        }
+        Verdict::Restart
+    }
+
+    fn mute(&mut self, world: &mut World, id: ActorId, mute: bool) {
+        let due = self.with_held(world, id, |held| {
+            held.muted = if mute { held.muted + 1 } else { held.muted.saturating_sub(1) };
+            held.muted == 0 && held.kept.has_due()
+        });
+        if due == Some(true) {
+            self.roster.due.push(id.slot());
+        }
+    }
+
+    fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
+        if self.entity(id).is_none() {
+            return Err(Some(notice));
+        }
+        self.behaviour.undelivered(world, hub, &self.roster, id, notice)
+    }
+
+    fn all_ids(&self) -> Vec<ActorId> {
+        self.roster.slots.iter().map(|(id, _)| id).collect()
+    }
+}

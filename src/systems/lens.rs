@@ -1,0 +1,172 @@
+//! From an id to a table row and the components in it, without a lookup for most messages.
+//!
+//! # Model
+//!
+//! Half the cost of `get_mut` for each message is the way entity -> location -> table -> column. A lens
+//! is aimed at a block's table once; an actor's row is its slot plus the block's offset, and the mailbox
+//! cell in that row holds the actor's id, which proves it. Only where it does not, the slot table is
+//! asked, and last the entity's location.
+
+#![expect(unsafe_code, reason = "the path of every message: rows and columns are checked once a block, not once a message")]
+
+use bevy_ecs::change_detection::Tick;
+use bevy_ecs::component::ComponentId;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::{QueryData, SingleEntityQueryData};
+use bevy_ecs::storage::{TableId, TableRow};
+use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
+use nonmax::NonMaxU32;
+use std::cell::UnsafeCell;
+
+use crate::actor::HasMailbox;
+use crate::id::ActorId;
+use crate::mailbox::DeadReason;
+use crate::world::{BlockHint, Mailbox, SlotTable};
+
+/// Looks at the actors of a block: at their cells, and at the components that `D` names.
+pub(crate) struct Lens<'w, 's, A: HasMailbox, D: QueryData> {
+    world: UnsafeWorldCell<'w>,
+    cell_component: ComponentId,
+    slots: &'s SlotTable,
+    state: &'s D::State,
+    fetch: D::Fetch<'w>,
+    table: Option<TableId>,
+    hint: Option<BlockHint>,
+    /// Row minus slot, while aimed at the block's own table.
+    offset: i64,
+    cells: &'w [UnsafeCell<Mailbox<A>>],
+    entities: &'w [Entity],
+}
+
+impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
+    /// # Safety
+    ///
+    /// For as long as the lens lives, nothing else may touch the components that `D` accesses, nor the
+    /// mailboxes of type `A`, of the actors that are looked at through it, and the world's structure
+    /// must not change. `state` must come from `D::init_state` on this world.
+    pub(crate) unsafe fn new(
+        world: UnsafeWorldCell<'w>,
+        cell_component: ComponentId,
+        slots: &'s SlotTable,
+        state: &'s D::State,
+        (last_run, this_run): (Tick, Tick),
+    ) -> Self {
+        // SAFETY: promised by the caller.
+        let fetch = unsafe { D::init_fetch(world, state, last_run, this_run) };
+        Self { world, cell_component, slots, state, fetch, table: None, hint: None, offset: 0, cells: &[], entities: &[] }
+    }
+
+    /// Turns to a block.
+    pub(crate) fn aim_at_block(&mut self, block: u32) {
+        self.hint = self.slots.hint(block);
+        if let Some(hint) = self.hint {
+            self.offset = hint.offset;
+            if self.table != Some(hint.table) {
+                self.aim(hint.table);
+            }
+        }
+    }
+
+    /// Turns to a table. Without the cells' column, or without what `D` needs, it shows nothing.
+    #[cold]
+    fn aim(&mut self, table_id: TableId) {
+        self.table = Some(table_id);
+        self.cells = &[];
+        self.entities = &[];
+        // SAFETY: reading the tables' metadata; the structure of the world does not change.
+        let Some(table) = (unsafe { self.world.storages() }).tables.get(table_id) else { return };
+        // SAFETY: the component id is that of `Mailbox<A>`.
+        let Some(cells) = (unsafe { table.get_data_slice_for::<Mailbox<A>>(self.cell_component) }) else { return };
+        self.entities = table.entities();
+        self.cells = cells;
+        if D::IS_DENSE {
+            if D::matches_component_set(self.state, &|id| table.has_column(id)) {
+                // SAFETY: the table is from the fetch's world and has the columns that `D` needs.
+                unsafe { D::set_table(&mut self.fetch, self.state, table) };
+            } else {
+                self.cells = &[];
+            }
+        }
+    }
+
+    /// The row of an open actor in the table the lens is aimed at.
+    ///
+    /// # Errors
+    ///
+    /// Why no open actor with this id can be seen.
+    #[inline]
+    pub(crate) fn find(&mut self, id: ActorId) -> Result<usize, DeadReason> {
+        let row = (i64::from(id.slot()) + self.offset) as usize;
+        if let Some(cell) = self.cells.get(row)
+            // SAFETY: only the id is read, which is atomic: the row may belong to another worker's actor.
+            && unsafe { &*cell.get() }.is(id)
+        {
+            return Ok(row);
+        }
+        self.search(id)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, id: ActorId) -> Result<usize, DeadReason> {
+        let entry = *self.slots.entry(id)?;
+        if let Some(cell) = self.cells.get(entry.row as usize)
+            // SAFETY: as in `find`.
+            && unsafe { &*cell.get() }.is(id)
+        {
+            return Ok(entry.row as usize);
+        }
+        let location = self.world.entities().get_spawned(entry.entity).map_err(|_| DeadReason::Stopped)?;
+        if self.table != Some(location.table_id) {
+            self.aim(location.table_id);
+            // The guess holds in the block's own table only.
+            self.offset = match self.hint {
+                Some(hint) if hint.table == location.table_id => hint.offset,
+                _ => i64::MIN / 2,
+            };
+        }
+        let row = location.table_row.index();
+        let cell = self.cells.get(row).ok_or(DeadReason::NoState)?;
+        // SAFETY: as in `find`.
+        if unsafe { &*cell.get() }.is(id) { Ok(row) } else { Err(DeadReason::Stopped) }
+    }
+
+    /// The mailbox in a row that `find` gave.
+    #[inline]
+    pub(crate) fn cell(&self, row: usize) -> &'w Mailbox<A> {
+        // SAFETY: cells are only ever reached through shared references in a pass.
+        unsafe { &*self.cells[row].get() }
+    }
+
+    /// The components that `D` names, in a row that `find` just gave; `None` if `D` does not match there.
+    ///
+    /// # Safety
+    ///
+    /// `row` came from the last `find`, the caller owns that actor's block, and no earlier item of the
+    /// same row is alive.
+    #[inline]
+    pub(crate) unsafe fn fetch(&mut self, row: usize) -> Option<D::Item<'w, 's>> {
+        // SAFETY: `find` proved the row to be in the table.
+        let entity = unsafe { *self.entities.get_unchecked(row) };
+        if !D::IS_DENSE {
+            self.aim_at_archetype(entity)?;
+        }
+        // SAFETY: `row` indexes a table, which is never longer than rows can number.
+        let table_row = TableRow::new(unsafe { NonMaxU32::new_unchecked(row as u32) });
+        // SAFETY: the table (or archetype) was set and matches, the row is in it, and the caller has the
+        // actor to itself.
+        unsafe { D::fetch(self.state, &mut self.fetch, entity, table_row) }
+    }
+
+    fn aim_at_archetype(&mut self, entity: Entity) -> Option<()> {
+        let location = self.world.entities().get_spawned(entity).ok()?;
+        let archetype = self.world.archetypes().get(location.archetype_id)?;
+        if !D::matches_component_set(self.state, &|id| archetype.contains(id)) {
+            return None;
+        }
+        // SAFETY: as in `aim`.
+        let table = unsafe { self.world.storages() }.tables.get(location.table_id)?;
+        // SAFETY: the archetype and its table are from the fetch's world, and match.
+        unsafe { D::set_archetype(&mut self.fetch, self.state, archetype, table) };
+        Some(())
+    }
+}

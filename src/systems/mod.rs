@@ -1,0 +1,30 @@
+//! The order of things: what happens in a tick, and who does it.
+//!
+//! # Model
+//!
+//! `tick` runs rounds; a round runs a `pass` for each actor type with mail; a pass deals its blocks
+//! out to workers, each of which works a `shift`. What was born, failed or asked to stop is settled
+//! when the round ends (`settle`).
+
+mod behaviour;
+mod config;
+mod engine;
+mod hub;
+mod keeper;
+mod lens;
+mod mail;
+mod pass;
+mod sets;
+mod settle;
+mod shift;
+mod tick;
+
+pub use config::ActorConfig;
+pub use engine::{Stats, ThrongOptions};
+pub use mail::Mail;
+pub use sets::{ActorRound, ActorTick, ThrongSystems};
+
+pub(crate) use behaviour::{ActorBehaviour, Behaviour};
+pub(crate) use engine::Engine;
+pub(crate) use mail::MailSystem;
+pub(crate) use tick::{begin_tick, run_rounds};

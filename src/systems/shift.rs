@@ -1,0 +1,479 @@
+//! A worker's shift: the mail of its blocks, one handler call after the other.
+//!
+//! # Model
+//!
+//! Most actors hold nothing: their mail is handled straight from the delivery bucket, in order of
+//! arrival. Mail for the others (kept mail, a full mailbox, a budget, a failure...) is diverted, and
+//! goes through their mailboxes when the block's buckets are empty, actor by actor in the order of
+//! their ids. Both orders are functions of the mail alone.
+//!
+//! # Invariants
+//!
+//! 1. A call that fails is undone and fails its own actor; the loop goes on behind it. One
+//!    `catch_unwind` spans many calls: it is entered anew only after a panic.
+//! 2. Every message taken from a bucket is counted as handled, dead, or kept.
+
+#![expect(unsafe_code, reason = "cells and states of the worker's own blocks are reached through shared references")]
+
+use std::any::type_name;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bevy_ecs::query::{QueryData, SingleEntityQueryData};
+
+use super::lens::Lens;
+use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
+use crate::id::{ActorId, BLOCK};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part};
+use crate::supervision::panics;
+use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
+
+/// A mailbox in which mail was postponed this often is reported.
+const POSTPONED_REPORT: u32 = 1_000;
+/// Dead letters that a worker keeps for the log when nobody has subscribed to them.
+const DEAD_SAMPLES: usize = 4;
+
+/// Handles messages: an actor's `handle`, or a closure of a mail system.
+pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
+    /// Whether an actor's mail is handed over at once.
+    const BATCH: bool;
+
+    fn turn(&self) -> &Turn<'_>;
+    fn receive(&mut self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
+    fn receive_batch(&mut self, item: D::Item<'_, '_>, mail: Batch<'_, A::Msg>) -> Handled;
+    /// Takes the message that the last call postponed.
+    fn take_postponed(&mut self) -> Option<A::Msg>;
+}
+
+/// What a worker has for its shift.
+pub(crate) struct Shift<'w, 's, A: HasMailbox, D: QueryData> {
+    pub(crate) lens: Lens<'w, 's, A, D>,
+    pub(crate) slots: &'s SlotTable,
+    pub(crate) config: &'s MailboxConfig<A::Msg>,
+    pub(crate) scratch: &'s mut Scratch<A::Msg>,
+    pub(crate) jobs: &'s mut [Job<A::Msg>],
+    /// Number of the first job in its pass, and how many the pass has.
+    pub(crate) first: u32,
+    pub(crate) chunks: u32,
+    /// Whether somebody wants to see the dead letters.
+    pub(crate) keep_dead: bool,
+}
+
+impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
+    /// Works all jobs.
+    pub(crate) fn run<R: Receive<A, D>>(self, receiver: &mut R) {
+        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead } = self;
+        let diverts_all = R::BATCH || !config.is_plain();
+        let capacity = config.capacity();
+        let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity };
+        for (job, chunk) in jobs.iter_mut().zip(first..) {
+            worker.receiver.turn().begin_block(chunk, chunks);
+            worker.lens.aim_at_block(job.block);
+            let may_fill = job.messages > capacity as usize;
+            for (_, part) in &mut job.parts {
+                if !part.shouts.is_empty() {
+                    worker.with_shouts(job.block, part, diverts_all);
+                } else if diverts_all {
+                    worker.scratch.diverted.append(&mut part.mail);
+                } else if may_fill {
+                    worker.mail::<true>(&mut part.mail.drain(..));
+                } else {
+                    worker.mail::<false>(&mut part.mail.drain(..));
+                }
+            }
+            worker.diverted(&job.due);
+            job.due.clear();
+        }
+    }
+}
+
+struct Worker<'r, 'w, 's, A: HasMailbox, D: QueryData, R> {
+    lens: Lens<'w, 's, A, D>,
+    slots: &'s SlotTable,
+    config: &'s MailboxConfig<A::Msg>,
+    scratch: &'s mut Scratch<A::Msg>,
+    receiver: &'r mut R,
+    keep_dead: bool,
+    capacity: u32,
+}
+
+impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '_, 's, A, D, R> {
+    /// Handles mail in order of arrival. With `COUNT`, an actor takes no more than its capacity.
+    fn mail<const COUNT: bool>(&mut self, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
+        if COUNT {
+            self.scratch.taken.resize(BLOCK, 0);
+        }
+        loop {
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                for envelope in mail.by_ref() {
+                    self.deliver::<COUNT>(envelope);
+                }
+            }));
+            match caught {
+                Ok(()) => return,
+                Err(payload) => self.panicked(payload),
+            }
+        }
+    }
+
+    /// Handles one message, or diverts it.
+    #[inline(always)]
+    fn deliver<const COUNT: bool>(&mut self, envelope: Envelope<A::Msg>) {
+        let to = envelope.to;
+        let row = match self.lens.find(to) {
+            Ok(row) => row,
+            Err(reason) => return self.dead(envelope, reason),
+        };
+        // SAFETY: the actor is in this worker's block.
+        if !unsafe { self.lens.cell(row).is_open() } {
+            self.scratch.diverted.push(envelope);
+            return;
+        }
+        if COUNT {
+            let taken = &mut self.scratch.taken[to.place()];
+            if *taken >= self.capacity {
+                self.scratch.diverted.push(envelope);
+                return;
+            }
+            *taken += 1;
+        }
+        // SAFETY: the row was just found, in this worker's block; items live for one call only.
+        let Some(item) = (unsafe { self.lens.fetch(row) }) else { return self.dead(envelope, DeadReason::NoState) };
+        self.scratch.tally.handled += 1;
+        self.receiver.turn().begin(to, envelope.from);
+        let handled = self.receiver.receive(item, envelope.msg);
+        if handled.is_err() || !self.receiver.turn().wishes_nothing() {
+            self.after(row, to, envelope.from, handled);
+        }
+    }
+
+    /// Sees to what a call wished, or to its failure.
+    #[cold]
+    #[inline(never)]
+    fn after(&mut self, row: usize, to: ActorId, from: Option<ActorId>, handled: Handled) {
+        if let Err(error) = handled {
+            return self.fail(to, Failure { kind: FailureKind::Error, reason: error.to_string() });
+        }
+        let wish = self.receiver.turn().take_wish();
+        let cell = self.lens.cell(row);
+        if wish.postpone()
+            && let Some(msg) = self.receiver.take_postponed()
+        {
+            self.postpone(cell, Envelope { to, from, msg });
+        }
+        if wish.replay()
+            // SAFETY: the actor is in this worker's block.
+            && let Some(held) = unsafe { cell.held() }
+        {
+            held.kept.replay();
+            self.scratch.due.push(to.slot());
+        }
+        if wish.stop() {
+            cell.close();
+            self.bury_held(cell);
+        }
+    }
+
+    fn postpone(&mut self, cell: &Mailbox<A>, envelope: Envelope<A::Msg>) {
+        let to = envelope.to;
+        // SAFETY: the actor is in this worker's block.
+        let held = unsafe { cell.held() }.get_or_insert_default();
+        let times = held.kept.postpone(envelope);
+        let tally = &mut self.scratch.tally;
+        tally.handled -= 1;
+        tally.kept += 1;
+        tally.postponed += 1;
+        if times == POSTPONED_REPORT {
+            tracing::warn!(actor = %to, actor_type = type_name::<A>(), times, "mail is postponed again and again; does this actor ever replay and handle it?");
+        }
+    }
+
+    /// A call panicked: `turn` still knows whose it was.
+    #[cold]
+    #[inline(never)]
+    fn panicked(&mut self, payload: Box<dyn std::any::Any + Send>) {
+        let id = self.receiver.turn().id();
+        let reason = panics::describe(payload);
+        self.fail(id, Failure { kind: FailureKind::Panic, reason });
+    }
+
+    /// Undoes the running call and marks its actor as failed.
+    #[cold]
+    fn fail(&mut self, id: ActorId, failure: Failure) {
+        let turn = self.receiver.turn();
+        turn.take_wish();
+        turn.outbox().with(|outbox| {
+            outbox.roll_back();
+            outbox.signals.push(Signal::Failed(id, failure));
+        });
+        drop(self.receiver.take_postponed());
+        self.scratch.tally.failed += 1;
+        if let Ok(row) = self.lens.find(id) {
+            // SAFETY: the actor is in this worker's block.
+            unsafe { self.lens.cell(row).held() }.get_or_insert_default().life = Life::Failed;
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.receiver.turn().outbox().with(|outbox| outbox.signals.push(signal));
+    }
+
+    fn dead(&mut self, envelope: Envelope<A::Msg>, reason: DeadReason) {
+        self.scratch.tally.dead[reason as usize] += 1;
+        let turn = self.receiver.turn();
+        let tick = turn.tick();
+        let keep = self.keep_dead;
+        turn.outbox().with(|outbox| {
+            if keep || outbox.dead.len() < DEAD_SAMPLES {
+                outbox.dead.push(DeadLetter::of(envelope, reason, tick));
+            }
+        });
+    }
+
+    /// Makes dead letters of all that a closed mailbox holds.
+    fn bury_held(&mut self, cell: &Mailbox<A>) {
+        // SAFETY: the actor is in this worker's block.
+        let Some(mut held) = (unsafe { cell.held() }).take() else { return };
+        self.scratch.tally.kept -= held.queued() as i64;
+        for envelope in held.kept.drain() {
+            self.dead(envelope, DeadReason::Stopped);
+        }
+        for envelope in held.parked.drain(..) {
+            if let Some(sender) = envelope.from {
+                self.signal(Signal::Unmute(sender));
+            }
+            self.dead(envelope, DeadReason::Stopped);
+        }
+    }
+
+    /// Mail between which messages to all actors fell.
+    #[cold]
+    fn with_shouts(&mut self, block: u32, part: &mut Part<A::Msg>, diverts_all: bool) {
+        let slots = self.slots;
+        let mut mail = part.mail.drain(..);
+        let mut at = 0;
+        for (before, shout) in part.shouts.drain(..) {
+            self.take_in(&mut mail.by_ref().take((before - at) as usize), diverts_all);
+            at = before;
+            let mut readers = 0;
+            let mut copies = slots.slots_of(block).filter_map(|slot| slots.holder(slot)).map(|to| {
+                readers += 1;
+                Envelope { to, from: shout.from, msg: (shout.make)() }
+            });
+            self.take_in(&mut copies, diverts_all);
+            self.scratch.tally.shouted += readers;
+        }
+        self.take_in(&mut mail, diverts_all);
+    }
+
+    fn take_in(&mut self, mail: &mut impl Iterator<Item = Envelope<A::Msg>>, diverts_all: bool) {
+        if diverts_all {
+            self.scratch.diverted.extend(mail);
+        } else {
+            self.mail::<true>(mail);
+        }
+    }
+
+    /// Mail that goes through mailboxes, and mailboxes with mail that is due: actor by actor.
+    fn diverted(&mut self, due: &[u32]) {
+        if !due.is_empty() || !self.scratch.diverted.is_empty() {
+            let mut diverted = std::mem::take(&mut self.scratch.diverted);
+            diverted.sort_by_key(|envelope| envelope.to);
+            let mut mail = diverted.drain(..).peekable();
+            let slots = self.slots;
+            let mut due = due.iter().filter_map(|&slot| slots.holder(slot)).peekable();
+            while let Some(id) = earlier(mail.peek().map(|envelope| envelope.to), due.peek().copied()) {
+                due.next_if_eq(&id);
+                self.visit(id, &mut std::iter::from_fn(|| mail.next_if(|envelope| envelope.to == id)));
+            }
+            drop(mail);
+            self.scratch.diverted = diverted;
+        }
+        self.scratch.taken.clear();
+    }
+
+    /// Puts an actor's mail into its mailbox, then lets it take what it may.
+    fn visit(&mut self, id: ActorId, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
+        match self.lens.find(id) {
+            Ok(row) => {
+                let cell = self.lens.cell(row);
+                self.admit(id, cell, mail);
+                self.run_kept(row, id, cell);
+            }
+            Err(reason) => mail.for_each(|envelope| self.dead(envelope, reason)),
+        }
+    }
+
+    fn admit(&mut self, id: ActorId, cell: &Mailbox<A>, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
+        // SAFETY: the actor is in this worker's block, and nothing below asks for the box again.
+        let held = unsafe { cell.held() }.get_or_insert_default();
+        let config = held.config.as_deref().unwrap_or(self.config);
+        let (capacity, policy) = (config.capacity() as usize, config.policy());
+        let taken = self.scratch.taken.get(id.place()).map_or(0, |&taken| taken as usize);
+        let room = capacity.saturating_sub(taken);
+        self.let_in(held, room);
+        let mut fails = false;
+        for envelope in mail {
+            if held.kept.len() < room && held.parked.is_empty() {
+                held.kept.push(envelope);
+                self.scratch.tally.kept += 1;
+                continue;
+            }
+            self.scratch.tally.overflowed += 1;
+            match policy {
+                Overflow::Backpressure => self.park(held, envelope, capacity),
+                Overflow::Bounce => self.bounce(envelope),
+                Overflow::DropNewest => self.dead(envelope, DeadReason::MailboxFull),
+                Overflow::DropOldest => {
+                    held.kept.push(envelope);
+                    let oldest = held.kept.take_oldest().expect("invariant: one was just pushed");
+                    self.dead(oldest, DeadReason::MailboxFull);
+                }
+                Overflow::Fail => {
+                    fails = held.life == Life::Running;
+                    held.life = Life::Failed;
+                    self.dead(envelope, DeadReason::MailboxFull);
+                }
+            }
+        }
+        if fails {
+            let reason = format!("more than {capacity} messages in the mailbox");
+            self.signal(Signal::Failed(id, Failure { kind: FailureKind::MailboxFull, reason }));
+        }
+    }
+
+    /// Moves parked mail into the mailbox as far as there is room; its senders may run again.
+    fn let_in(&self, held: &mut Held<A::Msg>, room: usize) {
+        while held.kept.len() < room
+            && let Some(envelope) = held.parked.pop_front()
+        {
+            match envelope.from {
+                Some(sender) => self.signal(Signal::Unmute(sender)),
+                None => held.parked_from_outside -= 1,
+            }
+            held.kept.push(envelope);
+        }
+    }
+
+    /// Leaves a message with its sender, who is muted; from outside, as many as the mailbox holds.
+    fn park(&mut self, held: &mut Held<A::Msg>, envelope: Envelope<A::Msg>, capacity: usize) {
+        match envelope.from {
+            Some(sender) => self.signal(Signal::Mute(sender)),
+            None if held.parked_from_outside as usize >= capacity => {
+                return self.dead(envelope, DeadReason::MailboxFull);
+            }
+            None => held.parked_from_outside += 1,
+        }
+        held.parked.push_back(envelope);
+        self.scratch.tally.kept += 1;
+    }
+
+    fn bounce(&mut self, envelope: Envelope<A::Msg>) {
+        let Some(sender) = envelope.from else { return self.dead(envelope, DeadReason::MailboxFull) };
+        self.scratch.tally.dead[DeadReason::Bounced as usize] += 1;
+        let notice = Undelivered {
+            to: envelope.to,
+            message_type: type_name::<A::Msg>(),
+            message: Box::new(envelope.msg),
+        };
+        self.signal(Signal::Bounce { to: sender, notice });
+    }
+
+    /// Lets an actor take kept mail: within its budget, unless it failed or is muted.
+    fn run_kept(&mut self, row: usize, id: ActorId, cell: &Mailbox<A>) {
+        // SAFETY: the actor is in this worker's block; the reference ends before the next call.
+        let Some(held) = (unsafe { cell.held() }) else { return };
+        let config = held.config.as_deref().unwrap_or(self.config);
+        let (capacity, budget) = (config.capacity() as usize, config.budget_messages());
+        if !held.may_run(capacity) {
+            return;
+        }
+        if let Some(priority) = config.priority_of() {
+            held.kept.sort_by_priority(priority);
+        }
+        let most = budget.min(u32::try_from(held.kept.len()).unwrap_or(u32::MAX));
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            if R::BATCH { self.take_batch(row, id, cell, most) } else { self.take_each(row, cell, most) }
+        }));
+        if let Err(payload) = caught {
+            self.panicked(payload);
+        }
+        // SAFETY: as above. A call may have closed the mailbox, which empties it.
+        let slot = unsafe { cell.held() };
+        if let Some(held) = slot {
+            self.let_in(held, capacity);
+            if held.kept.has_due() && held.may_run(capacity) {
+                self.scratch.due.push(id.slot());
+            }
+            if held.is_idle() {
+                *slot = None;
+            }
+        }
+    }
+
+    fn take_each(&mut self, row: usize, cell: &Mailbox<A>, most: u32) {
+        for _ in 0..most {
+            // SAFETY: the actor is in this worker's block; the reference ends before the call below.
+            let Some(held) = (unsafe { cell.held() }) else { return };
+            if held.life != Life::Running {
+                return;
+            }
+            let Some(Envelope { to, from, msg }) = held.kept.next() else { return };
+            self.scratch.tally.kept -= 1;
+            // SAFETY: the row was found by `visit`, and the lens was not aimed elsewhere since.
+            let Some(item) = (unsafe { self.lens.fetch(row) }) else {
+                self.dead(Envelope { to, from, msg }, DeadReason::NoState);
+                continue;
+            };
+            self.scratch.tally.handled += 1;
+            self.receiver.turn().begin(to, from);
+            let handled = self.receiver.receive(item, msg);
+            if handled.is_err() || !self.receiver.turn().wishes_nothing() {
+                self.after(row, to, from, handled);
+            }
+        }
+    }
+
+    fn take_batch(&mut self, row: usize, id: ActorId, cell: &Mailbox<A>, most: u32) {
+        // SAFETY: as in `take_each`; a batch has the mailbox to itself while its call runs, in which
+        // nothing else asks for the box.
+        let Some(held) = (unsafe { cell.held() }) else { return };
+        // SAFETY: as in `take_each`.
+        let Some(item) = (unsafe { self.lens.fetch(row) }) else {
+            let letters: Vec<_> = held.kept.drain().collect();
+            self.scratch.tally.kept -= letters.len() as i64;
+            letters.into_iter().for_each(|envelope| self.dead(envelope, DeadReason::NoState));
+            return;
+        };
+        self.receiver.turn().begin(id, None);
+        let before = held.kept.len();
+        let counted = CountOnDrop { before, held, tally: &mut self.scratch.tally };
+        let batch = Batch::new(&mut counted.held.kept, most);
+        let handled = self.receiver.receive_batch(item, batch);
+        drop(counted);
+        if handled.is_err() || !self.receiver.turn().wishes_nothing() {
+            self.after(row, id, None, handled);
+        }
+    }
+}
+
+/// Counts what a batch took, also when its call panics.
+struct CountOnDrop<'a, M> {
+    before: usize,
+    held: &'a mut Held<M>,
+    tally: &'a mut Tally,
+}
+
+impl<M> Drop for CountOnDrop<'_, M> {
+    fn drop(&mut self) {
+        let taken = (self.before - self.held.kept.len()) as u64;
+        self.tally.handled += taken;
+        self.tally.kept -= taken as i64;
+    }
+}
+
+fn earlier(a: Option<ActorId>, b: Option<ActorId>) -> Option<ActorId> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,476 @@
+//! A world of actors, and the view of one inside a host's world.
+
+use std::borrow::BorrowMut;
+use std::fmt;
+use std::sync::Arc;
+
+use bevy_ecs::entity::Entity;
+use bevy_ecs::schedule::{IntoScheduleConfigs, Schedule, Schedules, SingleThreadedExecutor};
+use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
+use bevy_ecs::world::World;
+use crossbeam_channel::Receiver;
+
+use crate::actor::{Actor, ActorRef, Destination, HasMailbox, Newborn, OutletPort};
+use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
+use crate::error::{AdoptError, RegisterError};
+use crate::id::ActorId;
+use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
+use crate::systems::{
+    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, Stats, ThrongOptions, ThrongSystems, run_rounds,
+};
+use crate::world::Mailbox;
+
+/// A world of actors.
+///
+/// `Throng<World>`, which [`Throng::new`] makes, owns its world. `Throng<&mut World>`, which
+/// [`Throng::of`] gives, is a view of the actors in a host's world; both have the same methods.
+///
+/// # Examples
+///
+/// ```
+/// use bevy_ecs::component::Component;
+/// use throng::prelude::*;
+///
+/// #[derive(Component)]
+/// struct Ping(u32);
+///
+/// impl Actor for Ping {
+///     type Msg = ActorRef<Ping>;
+///     type Params = ();
+///     fn handle(&mut self, other: ActorRef<Ping>, cx: &Context<'_, Self>) -> Handled {
+///         self.0 += 1;
+///         if self.0 < 100 {
+///             cx.tell(other, cx.me());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut throng = Throng::default();
+/// let (a, b) = (throng.spawn(Ping(0)), throng.spawn(Ping(0)));
+/// throng.tell(a, b);
+/// throng.tick();
+/// assert_eq!(throng.state(a).unwrap().0, 100);
+/// assert!(throng.stats().mail.is_balanced());
+/// ```
+pub struct Throng<W: BorrowMut<World> = World> {
+    world: W,
+}
+
+impl Throng {
+    /// Makes a world of actors.
+    #[must_use]
+    pub fn new(options: ThrongOptions) -> Self {
+        let mut world = World::new();
+        install(&mut world, &options);
+        Self { world }
+    }
+
+    /// The world, and no longer a throng: for a host that goes on alone with it.
+    #[must_use]
+    pub fn into_world(self) -> World {
+        self.world
+    }
+}
+
+impl Default for Throng {
+    fn default() -> Self {
+        Self::new(ThrongOptions::default())
+    }
+}
+
+/// Puts the engine and its tick into a world, once.
+pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
+    if Engine::is_installed(world) {
+        return;
+    }
+    Engine::install(world, options);
+    world.insert_resource(InletDrain::new(options.inlet_capacity));
+    world.init_resource::<Outlets>();
+    let mut tick = Schedule::new(ActorTick);
+    tick.set_executor(SingleThreadedExecutor::new());
+    tick.configure_sets((ThrongSystems::Inlet, ThrongSystems::Rounds, ThrongSystems::Outlet).chain());
+    tick.add_systems((
+        drain_inlet.in_set(ThrongSystems::Inlet),
+        run_rounds.in_set(ThrongSystems::Rounds),
+        fill_outlets.in_set(ThrongSystems::Outlet),
+    ));
+    world.add_schedule(tick);
+}
+
+impl<'w> Throng<&'w mut World> {
+    /// The actors of a host's world, which has throng's plugin.
+    #[must_use]
+    pub fn of(world: &'w mut World) -> Self {
+        Self { world }
+    }
+}
+
+impl<W: BorrowMut<World>> Throng<W> {
+    /// The bevy world in which the actors are entities.
+    pub fn world(&self) -> &World {
+        self.world.borrow()
+    }
+
+    /// The bevy world, to change it.
+    pub fn world_mut(&mut self) -> &mut World {
+        self.world.borrow_mut()
+    }
+
+    fn engine<R>(&mut self, work: impl FnOnce(&mut Engine, &mut World) -> R) -> R {
+        Engine::scope(self.world.borrow_mut(), work)
+    }
+
+    /// Makes an actor type known with its default settings. [`Throng::spawn`] does so by itself;
+    /// handlers cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`] if it is known already, or its `Params` cannot be used.
+    pub fn register<A: Actor>(&mut self) -> Result<&mut Self, RegisterError> {
+        self.register_with(ActorConfig::<A>::new())
+    }
+
+    /// Makes an actor type known, with settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Throng::register`].
+    pub fn register_with<A: Actor>(&mut self, config: ActorConfig<A>) -> Result<&mut Self, RegisterError> {
+        self.engine(|engine, world| {
+            let mailbox = config.mailbox.clone();
+            let behaviour = ActorBehaviour::new(world, config)?;
+            engine.register(world, mailbox, Some(Box::new(behaviour) as Box<dyn Behaviour<A>>))
+        })?;
+        Ok(self)
+    }
+
+    /// Makes a type with a mailbox known whose mail a system reads; see [`Mail`](crate::Mail).
+    ///
+    /// For an [`Actor`] type the system takes the place of its `handle`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if bevy refuses the system's parameters.
+    pub fn add_mail_system<A: HasMailbox, M>(&mut self, system: impl IntoSystem<(), (), M>) -> &mut Self {
+        let system: BoxedSystem = Box::new(IntoSystem::into_system(system));
+        self.engine(|engine, world| {
+            if engine.kind_of::<A>().is_none() {
+                let added = engine.register::<A>(world, MailboxConfig::default(), None);
+                added.expect("invariant: the type was not known, and types without `Params` are accepted");
+            }
+            let keeper = engine.keeper::<A>().expect("invariant: known by now");
+            keeper.wrap_behaviour(|rest| Box::new(MailSystem::new(world, system, rest)));
+        });
+        self
+    }
+
+    fn ensure_registered<A: Actor>(&mut self) {
+        let known = self.engine(|engine, _| engine.kind_of::<A>().is_some());
+        if !known && let Err(error) = self.register::<A>() {
+            panic!("{error}");
+        }
+    }
+
+    /// Spawns an actor under the root. Its `started` hook runs at once; its mail from the next tick on.
+    ///
+    /// If the actor fails it is restarted with the state that [`ActorConfig::fresh`] makes; without that
+    /// it stops. [`Throng::spawn_with`] brings a factory along.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the type is not registered and its `Params` cannot be used; call [`Throng::register`]
+    /// first to get that as an error.
+    pub fn spawn<A: Actor>(&mut self, state: A) -> ActorRef<A> {
+        self.spawn_many([state])[0]
+    }
+
+    /// Spawns many actors at once, which is several times faster than one by one.
+    ///
+    /// # Panics
+    ///
+    /// As [`Throng::spawn`].
+    pub fn spawn_many<A: Actor>(&mut self, states: impl IntoIterator<Item = A>) -> Vec<ActorRef<A>> {
+        let states: Vec<A> = states.into_iter().collect();
+        self.ensure_registered::<A>();
+        self.engine(|engine, world| {
+            let ids = engine.reserve::<A>(states.len());
+            let births = states.into_iter().zip(&ids).map(|(state, &id)| Newborn { id, parent: None, state });
+            engine.bear_now(world, births.collect());
+            ids.into_iter().map(ActorRef::from_id).collect()
+        })
+    }
+
+    /// Spawns an actor that can be restarted: `make` makes its first state and, after a failure, fresh
+    /// state in the same place.
+    ///
+    /// # Panics
+    ///
+    /// As [`Throng::spawn`], and if `make` panics the first time.
+    pub fn spawn_with<A: Actor>(&mut self, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> ActorRef<A> {
+        self.spawn_many_with(1, make)[0]
+    }
+
+    /// Spawns `n` actors that can be restarted. Remembering how costs 16 bytes an actor.
+    ///
+    /// # Panics
+    ///
+    /// As [`Throng::spawn_with`].
+    pub fn spawn_many_with<A: Actor>(&mut self, n: usize, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> Vec<ActorRef<A>> {
+        self.ensure_registered::<A>();
+        self.engine(|engine, world| {
+            let make: Arc<dyn Fn(ActorId) -> A + Send + Sync> = Arc::new(make);
+            let ids = engine.reserve::<A>(n);
+            let births = ids.iter().map(|&id| Newborn { id, parent: None, state: make(id) }).collect();
+            engine.set_factories(&ids, &make);
+            engine.bear_now(world, births);
+            ids.into_iter().map(ActorRef::from_id).collect()
+        })
+    }
+
+    /// Gives one actor mailbox settings of its own.
+    ///
+    /// Returns whether the actor is alive.
+    pub fn configure_mailbox<A: HasMailbox>(&mut self, actor: ActorRef<A>, config: MailboxConfig<A::Msg>) -> bool {
+        self.engine(|engine, world| engine.keeper::<A>().is_some_and(|keeper| keeper.configure(world, actor.id(), config)))
+    }
+
+    /// Makes an entity of the host's an actor: it gets a mailbox and an id.
+    ///
+    /// # Errors
+    ///
+    /// [`AdoptError`] if the entity is gone or has such a mailbox already.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `A` has no mail system and is no registered actor type.
+    pub fn adopt<A: HasMailbox>(&mut self, entity: Entity) -> Result<ActorRef<A>, AdoptError> {
+        self.engine(|engine, world| {
+            let known = world.get_entity(entity).map_err(|_| AdoptError::NoSuchEntity(entity))?;
+            if known.contains::<Mailbox<A>>() {
+                return Err(AdoptError::Already(entity));
+            }
+            Ok(ActorRef::from_id(engine.adopt::<A>(world, entity)))
+        })
+    }
+
+    /// Stops an actor and its children at once, with their hooks. A stopped or unknown actor is left alone.
+    pub fn stop(&mut self, actor: impl Into<ActorId>) {
+        let actor = actor.into();
+        self.engine(|engine, world| engine.stop(world, &[actor]));
+    }
+
+    /// Stops many actors at once.
+    pub fn stop_many(&mut self, actors: impl IntoIterator<Item = impl Into<ActorId>>) {
+        let actors: Vec<ActorId> = actors.into_iter().map(Into::into).collect();
+        self.engine(|engine, world| engine.stop(world, &actors));
+    }
+
+    /// Sends a message from outside; it is handled in the next tick's first round.
+    pub fn tell<M>(&mut self, to: impl Destination<M>, msg: M) {
+        self.engine(|engine, _| to.deliver(engine.hub.host(), None, msg));
+    }
+
+    /// Sends many messages from outside, in order; cheaper than one by one.
+    pub fn tell_many<M, D: Destination<M>>(&mut self, letters: impl IntoIterator<Item = (D, M)>) {
+        self.engine(|engine, _| {
+            let outbox = engine.hub.host();
+            for (to, msg) in letters {
+                to.deliver(outbox, None, msg);
+                outbox.begin();
+            }
+        });
+    }
+
+    /// Sends a message from outside to every actor of a type: one message, many readers.
+    ///
+    /// Does nothing if the type is not known: then it has no actors.
+    pub fn broadcast<A: HasMailbox>(&mut self, msg: A::Msg)
+    where
+        A::Msg: Clone + Sync,
+    {
+        self.engine(|engine, _| {
+            if let Some(kind) = engine.kind_of::<A>() {
+                engine.hub.host().shout(kind, Shout { from: None, make: Box::new(move || msg.clone()) });
+            }
+        });
+    }
+
+    /// Runs one tick.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a system of the host's in [`ActorTick`] panics; handlers cannot make it panic.
+    pub fn tick(&mut self) {
+        self.world.borrow_mut().run_schedule(ActorTick);
+    }
+
+    /// Runs `n` ticks.
+    pub fn run_ticks(&mut self, n: u64) {
+        (0..n).for_each(|_| self.tick());
+    }
+
+    /// Runs ticks until no mail is left, at most `ticks_max`. Returns how many it ran, or `None` if mail
+    /// is left.
+    ///
+    /// Mail that nobody can handle now (postponed, or its handlers' `Params` are missing) does not count.
+    pub fn run_until_quiet(&mut self, ticks_max: u64) -> Option<u64> {
+        for ticks in 0..=ticks_max {
+            if self.is_quiet() {
+                return Some(ticks);
+            }
+            if ticks < ticks_max {
+                self.tick();
+            }
+        }
+        None
+    }
+
+    /// Runs ticks at a pace until `go_on` says `false`; it is asked after each tick.
+    pub fn run(&mut self, pace: Pace, mut go_on: impl FnMut(&mut Self) -> bool) -> PaceReport {
+        let mut pacer = Pacer::new(pace);
+        loop {
+            self.tick();
+            pacer.after_tick();
+            if !go_on(self) {
+                return pacer.finish();
+            }
+        }
+    }
+
+    /// Whether a tick would find nothing to do.
+    pub fn is_quiet(&mut self) -> bool {
+        let inlet = self.world().get_resource::<InletDrain>().is_none_or(InletDrain::is_empty);
+        inlet && self.engine(|engine, _| engine.is_idle())
+    }
+
+    /// Shuts down: closes the inlet, takes in what is in it, runs until quiet or for `ticks_max`, and
+    /// stops all actors with their hooks, the youngest type first.
+    ///
+    /// Returns whether all mail was handled before.
+    pub fn shutdown(&mut self, ticks_max: u64) -> bool {
+        if let Some(inlet) = self.world().get_resource::<InletDrain>() {
+            inlet.close();
+        }
+        let quiet = self.run_until_quiet(ticks_max).is_some();
+        self.engine(Engine::stop_all);
+        // What the hooks emitted still goes out.
+        self.tick();
+        tracing::info!(quiet, "throng is shut down");
+        quiet
+    }
+
+    /// The state of a live actor.
+    #[must_use]
+    pub fn state<A: Actor>(&mut self, actor: ActorRef<A>) -> Option<&A> {
+        let entity = self.entity(actor.id())?;
+        self.world().get::<A>(entity)
+    }
+
+    /// The entity of a live actor.
+    #[must_use]
+    pub fn entity(&mut self, actor: ActorId) -> Option<Entity> {
+        self.engine(|engine, _| engine.runner(actor).and_then(|runner| runner.entity(actor)))
+    }
+
+    /// Whether an actor lives.
+    #[must_use]
+    pub fn is_alive(&mut self, actor: impl Into<ActorId>) -> bool {
+        let actor = actor.into();
+        self.engine(|engine, _| engine.is_alive(actor))
+    }
+
+    /// All counts of this world.
+    #[must_use]
+    pub fn stats(&mut self) -> Stats {
+        self.engine(|engine, _| engine.stats())
+    }
+
+    /// The accounting of one actor type; `None` if it is not known.
+    #[must_use]
+    pub fn stats_of<A: HasMailbox>(&mut self) -> Option<MailStats> {
+        self.engine(|engine, _| engine.stats_of::<A>())
+    }
+
+    /// A digest of the world: of every actor's id, of the states whose type was registered with
+    /// [`ActorConfig::digest`], of free ids and of the counts.
+    ///
+    /// # Determinism
+    ///
+    /// Equal inputs and seeds give equal digests after each tick, on any number of threads.
+    #[must_use]
+    pub fn digest(&mut self) -> u64 {
+        self.engine(|engine, world| engine.digest(world))
+    }
+
+    /// A way in for other threads.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the world has no throng.
+    #[must_use]
+    pub fn inlet(&self) -> Inlet {
+        self.world().resource::<InletDrain>().inlet()
+    }
+
+    /// An exit for values of type `T`: handlers emit into the port, other threads read the receiver. It
+    /// holds up to `capacity` values; what finds no room is dropped and counted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::prelude::*;
+    /// # use bevy_ecs::component::Component;
+    /// #[derive(Component)]
+    /// struct Thermometer;
+    /// impl Actor for Thermometer {
+    ///     type Msg = OutletPort<f32>;
+    ///     type Params = ();
+    ///     fn handle(&mut self, reply: OutletPort<f32>, cx: &Context<'_, Self>) -> Handled {
+    ///         cx.emit(reply, 21.5);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// let mut throng = Throng::default();
+    /// let thermometer = throng.spawn(Thermometer);
+    /// let (port, readings) = throng.outlet::<f32>(16);
+    /// throng.tell(thermometer, port);
+    /// throng.tick();
+    /// assert_eq!(readings.recv(), Ok(21.5));
+    /// ```
+    pub fn outlet<T: Send + 'static>(&mut self, capacity: usize) -> (OutletPort<T>, Receiver<T>) {
+        self.world_mut().get_resource_or_init::<Outlets>().open(capacity)
+    }
+
+    /// Subscribes to dead letters from now on; up to `capacity` wait to be read. Each letter goes to one
+    /// subscriber.
+    pub fn dead_letters(&mut self, capacity: usize) -> Receiver<DeadLetter> {
+        let receiver = self.world_mut().get_resource_or_init::<Outlets>().dead_letters(capacity);
+        self.engine(|engine, _| engine.hub.keep_dead = true);
+        receiver
+    }
+
+    /// Adds systems to the tick: order them against [`ThrongSystems`].
+    pub fn add_systems<M>(&mut self, systems: impl IntoScheduleConfigs<ScheduleSystem, M>) -> &mut Self {
+        self.world_mut().get_resource_or_init::<Schedules>().add_systems(ActorTick, systems);
+        self
+    }
+
+    /// Adds systems that run after each round of a tick.
+    pub fn add_round_systems<M>(&mut self, systems: impl IntoScheduleConfigs<ScheduleSystem, M>) -> &mut Self {
+        let mut schedules = self.world_mut().get_resource_or_init::<Schedules>();
+        if !schedules.contains(ActorRound) {
+            let mut round = Schedule::new(ActorRound);
+            round.set_executor(SingleThreadedExecutor::new());
+            schedules.insert(round);
+        }
+        schedules.add_systems(ActorRound, systems);
+        self
+    }
+}
+
+impl<W: BorrowMut<World>> fmt::Debug for Throng<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throng").finish_non_exhaustive()
+    }
+}

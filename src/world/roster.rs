@@ -1,0 +1,213 @@
+//! All that is kept for one actor type.
+
+use smallvec::SmallVec;
+
+use super::SlotTable;
+use crate::actor::{HasMailbox, LaneSlot, Newborn};
+use crate::id::Kind;
+use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part};
+
+/// One block's mail in one pass.
+#[derive(Debug)]
+pub(crate) struct Job<M> {
+    pub(crate) block: u32,
+    /// Messages in `parts`.
+    pub(crate) messages: usize,
+    /// Mail by lane, in the order of the lanes.
+    pub(crate) parts: SmallVec<[(u32, Part<M>); 1]>,
+    /// Slots with kept mail that is due; ascending.
+    pub(crate) due: Vec<u32>,
+}
+
+/// What one worker counts in a pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) shouted: u64,
+    pub(crate) handled: u64,
+    pub(crate) failed: u64,
+    pub(crate) overflowed: u64,
+    pub(crate) postponed: u64,
+    pub(crate) dead: [u64; DeadReason::ALL.len()],
+    /// Messages put into mailboxes less those taken out.
+    pub(crate) kept: i64,
+}
+
+impl Tally {
+    /// Adds what was counted to the type's statistics.
+    pub(crate) fn add_to(self, stats: &mut MailStats) {
+        stats.sent += self.shouted;
+        stats.handled += self.handled;
+        stats.failed += self.failed;
+        stats.overflowed += self.overflowed;
+        stats.postponed += self.postponed;
+        for (sum, n) in stats.dead_by_reason.iter_mut().zip(self.dead) {
+            *sum += n;
+        }
+    }
+}
+
+/// What one worker needs again and again.
+#[derive(Debug)]
+pub(crate) struct Scratch<M> {
+    /// Messages that take the long way: through their actor's mailbox.
+    pub(crate) diverted: Vec<Envelope<M>>,
+    /// Messages taken in this round by place in the block; all zero between blocks.
+    pub(crate) taken: Vec<u32>,
+    /// Slots to visit in the next round.
+    pub(crate) due: Vec<u32>,
+    pub(crate) tally: Tally,
+}
+
+impl<M> Default for Scratch<M> {
+    fn default() -> Self {
+        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default() }
+    }
+}
+
+/// The slots, the waiting mail and the settings of one actor type.
+pub(crate) struct Roster<A: HasMailbox> {
+    pub(crate) kind: Kind,
+    pub(crate) slots: SlotTable,
+    pub(crate) config: MailboxConfig<A::Msg>,
+    stats: MailStats,
+    /// Messages in mailboxes, counted as they go in and out.
+    kept: i64,
+    /// Lanes with mail for the next pass, in order.
+    pub(crate) pending: Vec<LaneSlot>,
+    spare: Vec<LaneSlot>,
+    /// Slots with kept mail that is due in the next pass; any order, maybe twice.
+    pub(crate) due: Vec<u32>,
+    pub(crate) births: Vec<Newborn<A>>,
+    jobs: Vec<Job<A::Msg>>,
+    pub(crate) scratch: Vec<Scratch<A::Msg>>,
+}
+
+impl<A: HasMailbox> Roster<A> {
+    pub(crate) fn new(kind: Kind, config: MailboxConfig<A::Msg>) -> Self {
+        Self {
+            kind,
+            slots: SlotTable::new(kind),
+            config,
+            stats: MailStats::default(),
+            kept: 0,
+            pending: Vec::new(),
+            spare: Vec::new(),
+            due: Vec::new(),
+            births: Vec::new(),
+            jobs: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Stands in where a roster is lent out.
+    pub(crate) fn vacant() -> Self {
+        Self::new(0, MailboxConfig::default())
+    }
+
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.pending.is_empty() || !self.due.is_empty()
+    }
+
+    /// Takes a lane's mail over, leaving an empty lane in its place.
+    pub(crate) fn take_over(&mut self, slot: &mut LaneSlot) {
+        let sent = lane::<A>(slot).len() as u64;
+        self.stats.sent += sent;
+        let mut taken = self.spare.pop().unwrap_or_else(LaneSlot::new::<A::Msg>);
+        taken.swap(slot);
+        self.pending.push(taken);
+    }
+
+    /// Sorts what waits into one job a block, blocks ascending.
+    pub(crate) fn make_jobs(&mut self) -> Vec<Job<A::Msg>> {
+        let mut jobs = std::mem::take(&mut self.jobs);
+        debug_assert!(jobs.is_empty());
+        for block in self.blocks_with_mail() {
+            let mut job = Job { block, messages: 0, parts: SmallVec::new(), due: Vec::new() };
+            for (index, slot) in self.pending.iter_mut().enumerate() {
+                let part = lane::<A>(slot).take(block);
+                if !part.mail.is_empty() || !part.shouts.is_empty() {
+                    job.messages += part.mail.len();
+                    job.parts.push((index as u32, part));
+                }
+            }
+            jobs.push(job);
+        }
+        self.deal_out_due(&mut jobs);
+        jobs
+    }
+
+    fn blocks_with_mail(&mut self) -> SmallVec<[u32; 4]> {
+        let mut blocks: SmallVec<[u32; 4]> = SmallVec::new();
+        for slot in &mut self.pending {
+            let lane = lane::<A>(slot);
+            if lane.has_shouts() {
+                blocks.extend(0..self.slots.blocks());
+            }
+            blocks.extend_from_slice(lane.touched());
+        }
+        blocks.extend(self.due.iter().map(|slot| slot >> crate::id::BLOCK_BITS));
+        if blocks.len() > 1 {
+            blocks.sort_unstable();
+            blocks.dedup();
+        }
+        blocks
+    }
+
+    fn deal_out_due(&mut self, jobs: &mut [Job<A::Msg>]) {
+        if self.due.is_empty() {
+            return;
+        }
+        self.due.sort_unstable();
+        self.due.dedup();
+        let mut at = 0;
+        for slot in self.due.drain(..) {
+            while jobs[at].block < slot >> crate::id::BLOCK_BITS {
+                at += 1;
+            }
+            jobs[at].due.push(slot);
+            // Kept mail is work too: it decides whether a pass is worth sharing.
+            jobs[at].messages += 1;
+        }
+    }
+
+    /// Takes the emptied buckets and lanes back for reuse.
+    pub(crate) fn put_away(&mut self, mut jobs: Vec<Job<A::Msg>>) {
+        for job in jobs.drain(..) {
+            for (index, part) in job.parts {
+                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part.mail);
+            }
+        }
+        for mut slot in self.pending.drain(..) {
+            lane::<A>(&mut slot).reset();
+            self.spare.push(slot);
+        }
+        self.jobs = jobs;
+    }
+
+    /// Takes what workers counted and whom they want to see again, in worker order.
+    pub(crate) fn collect_scratch(&mut self, workers: usize) {
+        for scratch in &mut self.scratch[..workers] {
+            self.due.append(&mut scratch.due);
+            let tally = std::mem::take(&mut scratch.tally);
+            self.kept += tally.kept;
+            tally.add_to(&mut self.stats);
+        }
+    }
+
+    /// Counts what happened outside a pass.
+    pub(crate) fn count(&mut self, tally: Tally) {
+        self.kept += tally.kept;
+        tally.add_to(&mut self.stats);
+    }
+
+    /// The accounting, with `queued` counted where the mail is.
+    pub(crate) fn stats(&mut self) -> MailStats {
+        let on_their_way: usize = self.pending.iter_mut().map(|slot| lane::<A>(slot).len()).sum();
+        let queued = on_their_way as i64 + self.kept;
+        MailStats { queued: u64::try_from(queued).unwrap_or(u64::MAX), ..self.stats.clone() }
+    }
+}
+
+fn lane<A: HasMailbox>(slot: &mut LaneSlot) -> &mut Lane<A::Msg> {
+    slot.lane_mut().expect("invariant: a roster keeps lanes of its own message type")
+}
