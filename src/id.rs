@@ -73,6 +73,16 @@ impl ActorId {
         Self(NonZeroU64::new(bits).expect("invariant: bits of an id are not zero"))
     }
 
+    /// The id `n` slots further on, with the same generation; `None` past the last slot.
+    #[inline]
+    pub(crate) fn plus(self, n: usize) -> Option<Self> {
+        let slot = self.slot() as usize + n;
+        if slot > u32::MAX as usize {
+            return None;
+        }
+        NonZeroU64::new(self.0.get() + ((n as u64) << SLOT_SHIFT)).map(Self)
+    }
+
     /// The id as a number, for logs and journals. Unique within one world's life.
     #[must_use]
     pub const fn to_bits(self) -> u64 {

@@ -16,7 +16,7 @@ mod types;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort, Recipient,
+    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort, Recipient,
     Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};

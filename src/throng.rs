@@ -10,7 +10,7 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, Destination, HasMailbox, Newborn, OutletPort};
+use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Newborn, OutletPort};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
@@ -182,7 +182,7 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Panics if the type is not registered and its `Params` cannot be used; call [`Throng::register`]
     /// first to get that as an error.
     pub fn spawn<A: Actor>(&mut self, state: A) -> ActorRef<A> {
-        self.spawn_many([state])[0]
+        self.spawn_many([state]).get(0).expect("invariant: one was spawned")
     }
 
     /// Spawns many actors at once, which is several times faster than one by one.
@@ -190,14 +190,14 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// # Panics
     ///
     /// As [`Throng::spawn`].
-    pub fn spawn_many<A: Actor>(&mut self, states: impl IntoIterator<Item = A>) -> Vec<ActorRef<A>> {
+    pub fn spawn_many<A: Actor>(&mut self, states: impl IntoIterator<Item = A>) -> ActorRefs<A> {
         let states: Vec<A> = states.into_iter().collect();
         self.ensure_registered::<A>();
         self.engine(|engine, world| {
             let ids = engine.reserve::<A>(states.len());
             let births = states.into_iter().zip(&ids).map(|(state, &id)| Newborn { id, parent: None, state });
             engine.bear_now(world, births.collect());
-            ids.into_iter().map(ActorRef::from_id).collect()
+            ActorRefs::new(&ids)
         })
     }
 
@@ -208,7 +208,7 @@ impl<W: BorrowMut<World>> Throng<W> {
     ///
     /// As [`Throng::spawn`], and if `make` panics the first time.
     pub fn spawn_with<A: Actor>(&mut self, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> ActorRef<A> {
-        self.spawn_many_with(1, make)[0]
+        self.spawn_many_with(1, make).get(0).expect("invariant: one was spawned")
     }
 
     /// Spawns `n` actors that can be restarted. Remembering how costs 16 bytes an actor.
@@ -216,7 +216,7 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// # Panics
     ///
     /// As [`Throng::spawn_with`].
-    pub fn spawn_many_with<A: Actor>(&mut self, n: usize, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> Vec<ActorRef<A>> {
+    pub fn spawn_many_with<A: Actor>(&mut self, n: usize, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> ActorRefs<A> {
         self.ensure_registered::<A>();
         self.engine(|engine, world| {
             let make: Arc<dyn Fn(ActorId) -> A + Send + Sync> = Arc::new(make);
@@ -224,7 +224,7 @@ impl<W: BorrowMut<World>> Throng<W> {
             let births = ids.iter().map(|&id| Newborn { id, parent: None, state: make(id) }).collect();
             engine.set_factories(&ids, &make);
             engine.bear_now(world, births);
-            ids.into_iter().map(ActorRef::from_id).collect()
+            ActorRefs::new(&ids)
         })
     }
 

@@ -9,6 +9,7 @@
 
 mod batch;
 mod context;
+mod crowd;
 mod failure;
 mod nursery;
 mod outbox;
@@ -19,6 +20,7 @@ use bevy_ecs::system::ReadOnlySystemParam;
 
 pub use batch::Batch;
 pub use context::{Context, Turn};
+pub use crowd::ActorRefs;
 pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
 pub use outbox::OutletPort;
 pub use refs::{ActorRef, Destination, Recipient};

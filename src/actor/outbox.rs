@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 
 use super::{ClaimOrder, Failure, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
-use crate::mailbox::{DeadLetter, Envelope, Lane, Shout};
+use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
 ///
@@ -64,6 +64,7 @@ pub(crate) trait AnyLane: Send {
     fn undo(&mut self, block: u32);
     fn undo_shout(&mut self);
     fn is_empty(&self) -> bool;
+    fn sibling(&self) -> Box<dyn AnyLane>;
 }
 
 impl<M: Send + 'static> AnyLane for Lane<M> {
@@ -76,18 +77,20 @@ impl<M: Send + 'static> AnyLane for Lane<M> {
     fn is_empty(&self) -> bool {
         Self::is_empty(self)
     }
+    fn sibling(&self) -> Box<dyn AnyLane> {
+        Box::new(Self::sibling(self))
+    }
 }
 
 /// A lane with the message type it holds.
 pub(crate) struct LaneSlot {
     message: TypeId,
     lane: Box<dyn AnyLane>,
-    new_empty: fn() -> Self,
 }
 
 impl LaneSlot {
     pub(crate) fn new<M: Send + 'static>() -> Self {
-        Self { message: TypeId::of::<M>(), lane: Box::new(Lane::<M>::default()), new_empty: Self::new::<M> }
+        Self { message: TypeId::of::<M>(), lane: Box::new(Lane::<M>::default()) }
     }
 
     /// The lane, if it is one of `M`.
@@ -97,9 +100,14 @@ impl LaneSlot {
             return None;
         }
         let lane: *mut dyn AnyLane = &raw mut *self.lane;
-        // SAFETY: `new` is the only maker and notes the type of the lane it boxes, which was just
+        // SAFETY: `new` and `sibling` are the only makers and note the type of the lane it boxes, which was just
         // compared; the pointer comes from the exclusive borrow of `self`.
         Some(unsafe { &mut *lane.cast::<Lane<M>>() })
+    }
+
+    /// An empty lane of the same type and depot.
+    pub(crate) fn sibling(&self) -> Self {
+        Self { message: self.message, lane: self.lane.sibling() }
     }
 
     /// Exchanges two lanes of one type.
@@ -172,7 +180,7 @@ impl Outbox {
     /// An empty outbox for the same actor types.
     pub(crate) fn sibling(&self) -> Self {
         Self {
-            lanes: self.lanes.iter().map(|slot| (slot.new_empty)()).collect(),
+            lanes: self.lanes.iter().map(LaneSlot::sibling).collect(),
             births: self.lanes.iter().map(|_| None).collect(),
             ..Self::default()
         }
@@ -185,18 +193,24 @@ impl Outbox {
     }
 
     /// Sends a message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tell<M: Send + 'static>(&mut self, to: ActorId, from: Option<ActorId>, msg: M) {
         let kind = to.kind();
         let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<M>) else {
             self.unroutable += 1;
             return;
         };
-        if lane.touched().is_empty() {
+        if lane.push(to, from, msg) {
             self.dirty.push(kind);
         }
-        lane.push(Envelope { to, from, msg });
         self.log.push(Deed::Mail { kind, block: to.block() });
+    }
+
+    /// Puts an emptied segment where the next mail of its type is written.
+    pub(crate) fn shelve<M: Send + 'static>(&mut self, kind: Kind, segment: Segment<M>) {
+        if let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<M>) {
+            lane.shelf.give(segment);
+        }
     }
 
     /// Sends a message to all actors of a kind.

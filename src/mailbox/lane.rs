@@ -4,17 +4,26 @@
 //!
 //! A lane has a bucket for each block of recipients. Writing straight into buckets costs the same
 //! scattered store as a later partition pass would, and saves that pass: a message is written once
-//! and read once. Buckets keep their memory when a lane is reused, so the steady state allocates
-//! nothing.
+//! and read once.
+//!
+//! A bucket is a list of segments. A segment that was read goes on the [`Shelf`](super::Shelf) of the worker that read
+//! it, which writes its next mail there: to memory that is still in the cache. (With buckets that keep
+//! memory of their own, a round of a million messages writes to lines that were last touched a round
+//! ago: 68 ns a message instead of 16, measured on one thread.) So mail takes about the memory of what
+//! is under way, and the steady state allocates nothing.
 //!
 //! # Invariants
 //!
 //! 1. `touched` lists exactly the blocks whose bucket is not empty, in the order of first use.
 //! 2. [`Lane::pop`] undoes [`Lane::push`] in reverse order, which is how a failed call is rolled back.
+//! 3. Only a bucket's last segment has room; an empty bucket has no segment.
+
+#![expect(unsafe_code, reason = "a message is written once, straight into its bucket")]
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::shelf::{Segment, Shelf, segment_messages};
 use crate::id::ActorId;
 
 /// A message on its way.
@@ -40,9 +49,37 @@ impl<M> fmt::Debug for Shout<M> {
 /// One lane's mail for one block, with the shouts that fell between its messages.
 #[derive(Debug)]
 pub(crate) struct Part<M> {
-    pub(crate) mail: Vec<Envelope<M>>,
-    /// Position in `mail` before which the shout came; ascending.
+    pub(crate) segments: Vec<Segment<M>>,
+    /// Number of messages before the shout; ascending.
     pub(crate) shouts: Vec<(u32, Arc<Shout<M>>)>,
+}
+
+impl<M> Part<M> {
+    /// Messages in it.
+    pub(crate) fn len(&self) -> usize {
+        bucket_len(&self.segments, self.segments.last())
+    }
+}
+
+/// Messages in `full` segments, but for the `last` one.
+fn bucket_len<M>(full: &[Segment<M>], last: Option<&Segment<M>>) -> usize {
+    full.len().saturating_sub(1) * segment_messages::<M>() + last.map_or(0, Vec::len)
+}
+
+/// The mail for one block.
+#[derive(Debug)]
+struct Bucket<M> {
+    /// The segment that is written; without memory if the bucket is empty.
+    tail: Segment<M>,
+    full: Vec<Segment<M>>,
+}
+
+impl<M> Bucket<M> {
+    const EMPTY: Self = Self { tail: Vec::new(), full: Vec::new() };
+
+    fn len(&self) -> usize {
+        self.full.len() * segment_messages::<M>() + self.tail.len()
+    }
 }
 
 /// A shout with the length that each bucket had when it was made.
@@ -55,44 +92,73 @@ struct Shouted<M> {
 /// One worker's outgoing mail for one actor type.
 #[derive(Debug)]
 pub(crate) struct Lane<M> {
-    buckets: Vec<Vec<Envelope<M>>>,
+    buckets: Vec<Bucket<M>>,
     touched: Vec<u32>,
     shouts: Vec<Shouted<M>>,
+    pub(crate) shelf: Shelf<M>,
 }
 
 impl<M> Default for Lane<M> {
     fn default() -> Self {
-        Self { buckets: Vec::new(), touched: Vec::new(), shouts: Vec::new() }
+        Self { buckets: Vec::new(), touched: Vec::new(), shouts: Vec::new(), shelf: Shelf::default() }
     }
 }
 
 impl<M> Lane<M> {
-    /// Appends a message to its block's bucket.
-    #[inline]
-    pub(crate) fn push(&mut self, envelope: Envelope<M>) {
-        let block = envelope.to.block();
-        if block as usize >= self.buckets.len() {
-            self.grow(block);
-        }
-        let bucket = &mut self.buckets[block as usize];
-        if bucket.is_empty() {
-            self.touched.push(block);
-        }
-        bucket.push(envelope);
+    /// An empty lane whose memory comes from the same depot.
+    pub(crate) fn sibling(&self) -> Self {
+        Self { shelf: self.shelf.sibling(), ..Self::default() }
     }
 
+    /// Appends a message to its block's bucket; `true` if it is the first of the lane.
+    ///
+    /// The envelope is put together in its place: what is built elsewhere and copied here waits for
+    /// the stores before it, which miss the cache (17 of 61 ns a message, measured).
+    #[inline(always)]
+    pub(crate) fn push(&mut self, to: ActorId, from: Option<ActorId>, msg: M) -> bool {
+        let block = to.block() as usize;
+        let has_room = self.buckets.get(block).is_some_and(|bucket| bucket.tail.len() < bucket.tail.capacity());
+        let is_first = !has_room && self.make_room(block);
+        // SAFETY: `make_room` made the bucket if there was none.
+        let tail = unsafe { &mut self.buckets.get_unchecked_mut(block).tail };
+        let len = tail.len();
+        // SAFETY: there is room behind the last message, as was just checked or made.
+        unsafe {
+            tail.as_mut_ptr().add(len).write(Envelope { to, from, msg });
+            tail.set_len(len + 1);
+        }
+        is_first
+    }
+
+    /// Gives a bucket a segment with room; `true` if the lane was empty.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, block: u32) {
-        self.buckets.resize_with(block as usize + 1, Vec::new);
+    fn make_room(&mut self, block: usize) -> bool {
+        if block >= self.buckets.len() {
+            self.buckets.resize_with(block + 1, || Bucket::EMPTY);
+        }
+        let fresh = self.shelf.take();
+        assert!(fresh.len() < fresh.capacity(), "shelves hold empty segments with room");
+        let bucket = &mut self.buckets[block];
+        let filled = std::mem::replace(&mut bucket.tail, fresh);
+        if !filled.is_empty() {
+            bucket.full.push(filled);
+            return false;
+        }
+        self.touched.push(block as u32);
+        self.touched.len() == 1
     }
 
     /// Takes back the last message pushed to `block`.
     pub(crate) fn pop(&mut self, block: u32) -> Option<Envelope<M>> {
         let bucket = self.buckets.get_mut(block as usize)?;
-        let envelope = bucket.pop();
-        if bucket.is_empty() && self.touched.last() == Some(&block) {
-            self.touched.pop();
+        let envelope = bucket.tail.pop();
+        if bucket.tail.is_empty() {
+            let before = bucket.full.pop().unwrap_or_default();
+            self.shelf.give(std::mem::replace(&mut bucket.tail, before));
+            if bucket.tail.is_empty() && self.touched.last() == Some(&block) {
+                self.touched.pop();
+            }
         }
         envelope
     }
@@ -128,18 +194,23 @@ impl<M> Lane<M> {
 
     /// Takes one block's mail out of the lane.
     pub(crate) fn take(&mut self, block: u32) -> Part<M> {
-        let mail = self.buckets.get_mut(block as usize).map(std::mem::take).unwrap_or_default();
+        let mut segments = Vec::new();
+        if let Some(bucket) = self.buckets.get_mut(block as usize)
+            && !bucket.tail.is_empty()
+        {
+            segments = std::mem::take(&mut bucket.full);
+            segments.push(std::mem::take(&mut bucket.tail));
+        }
         let at = |s: &Shouted<M>| s.lengths.iter().find(|(b, _)| *b == block).map_or(0, |(_, len)| *len);
         let shouts = self.shouts.iter().map(|s| (at(s), s.shout.clone())).collect();
-        Part { mail, shouts }
+        Part { segments, shouts }
     }
 
-    /// Gives an emptied bucket's memory back.
-    pub(crate) fn give_back(&mut self, block: u32, mut mail: Vec<Envelope<M>>) {
-        debug_assert!(mail.is_empty());
-        mail.clear();
+    /// Gives an emptied list of segments back, for its memory.
+    pub(crate) fn give_back(&mut self, block: u32, list: Vec<Segment<M>>) {
+        debug_assert!(list.is_empty());
         if let Some(bucket) = self.buckets.get_mut(block as usize) {
-            *bucket = mail;
+            bucket.full = list;
         }
     }
 
@@ -155,17 +226,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn envelope(slot: u32, msg: u32) -> Envelope<u32> {
-        Envelope { to: ActorId::new(0, slot, 1), from: None, msg }
+    fn push(lane: &mut Lane<u32>, slot: u32, msg: u32) {
+        lane.push(ActorId::new(0, slot, 1), None, msg);
     }
 
     proptest! {
         /// Whatever is pushed and popped, each block holds its mail in the order of pushing.
         #[test]
-        fn keeps_order_by_block(slots in prop::collection::vec(0u32..40_000, 0..300), undo in 0usize..50) {
+        fn keeps_order_by_block(slots in prop::collection::vec(prop_oneof![0u32..9, 0u32..40_000], 0..900), undo in 0usize..200) {
             let mut lane = Lane::default();
             for (n, &slot) in slots.iter().enumerate() {
-                lane.push(envelope(slot, n as u32));
+                push(&mut lane, slot, n as u32);
             }
             let keep = slots.len().saturating_sub(undo);
             for &slot in slots[keep..].iter().rev() {
@@ -177,7 +248,9 @@ mod tests {
             blocks.dedup();
             prop_assert_eq!(blocks.len(), lane.touched().len());
             for block in blocks {
-                let got: Vec<u32> = lane.take(block).mail.iter().map(|e| e.msg).collect();
+                let part = lane.take(block);
+                let got: Vec<u32> = part.segments.iter().flatten().map(|e| e.msg).collect();
+                prop_assert_eq!(got.len(), part.len());
                 let want: Vec<u32> = (0..keep as u32)
                     .filter(|&n| ActorId::new(0, slots[n as usize], 1).block() == block)
                     .collect();
@@ -189,12 +262,12 @@ mod tests {
     #[test]
     fn a_shout_remembers_its_place() {
         let mut lane = Lane::default();
-        lane.push(envelope(3, 1));
+        push(&mut lane, 3, 1);
         lane.shout(Shout { from: None, make: Box::new(|| 9) });
-        lane.push(envelope(3, 2));
+        push(&mut lane, 3, 2);
         let part = lane.take(0);
         assert_eq!(part.shouts[0].0, 1);
-        assert_eq!(part.mail.len(), 2);
+        assert_eq!(part.len(), 2);
         assert_eq!(lane.take(5).shouts[0].0, 0);
     }
 }

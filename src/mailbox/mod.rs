@@ -19,6 +19,7 @@ mod config;
 mod dead_letter;
 mod kept;
 mod lane;
+mod shelf;
 mod stats;
 
 pub use config::{ConfigError, MailboxConfig, Overflow};
@@ -27,3 +28,4 @@ pub use stats::MailStats;
 
 pub(crate) use kept::KeptMail;
 pub(crate) use lane::{Envelope, Lane, Part, Shout};
+pub(crate) use shelf::Segment;

@@ -22,8 +22,8 @@ use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
 use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
-use crate::id::{ActorId, BLOCK};
-use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part};
+use crate::id::{ActorId, BLOCK, Kind};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, Shout};
 use crate::supervision::panics;
 use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
@@ -64,20 +64,19 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
         let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead } = self;
         let diverts_all = R::BATCH || !config.is_plain();
         let capacity = config.capacity();
-        let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity };
+        let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind(), prefetches: true };
         for (job, chunk) in jobs.iter_mut().zip(first..) {
             worker.receiver.turn().begin_block(chunk, chunks);
             worker.lens.aim_at_block(job.block);
+            if worker.prefetches {
+                worker.lens.prepare_prefetch();
+            }
             let may_fill = job.messages > capacity as usize;
             for (_, part) in &mut job.parts {
-                if !part.shouts.is_empty() {
-                    worker.with_shouts(job.block, part, diverts_all);
-                } else if diverts_all {
-                    worker.scratch.diverted.append(&mut part.mail);
-                } else if may_fill {
-                    worker.mail::<true>(&mut part.mail.drain(..));
+                if part.shouts.is_empty() {
+                    worker.segments(part, diverts_all, may_fill);
                 } else {
-                    worker.mail::<false>(&mut part.mail.drain(..));
+                    worker.with_shouts(job.block, part, diverts_all);
                 }
             }
             worker.diverted(&job.due);
@@ -94,9 +93,28 @@ struct Worker<'r, 'w, 's, A: HasMailbox, D: QueryData, R> {
     receiver: &'r mut R,
     keep_dead: bool,
     capacity: u32,
+    kind: Kind,
+    prefetches: bool,
 }
 
 impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '_, 's, A, D, R> {
+    /// Takes a part's mail in, segment by segment.
+    fn segments(&mut self, part: &mut Part<A::Msg>, diverts_all: bool, may_fill: bool) {
+        for mut segment in part.segments.drain(..) {
+            if self.prefetches {
+                segment.iter().for_each(|envelope| self.lens.prefetch(envelope.to));
+            }
+            if diverts_all {
+                self.scratch.diverted.append(&mut segment);
+            } else if may_fill {
+                self.mail::<true>(&mut segment.drain(..));
+            } else {
+                self.mail::<false>(&mut segment.drain(..));
+            }
+            self.shelve(segment);
+        }
+    }
+
     /// Handles mail in order of arrival. With `COUNT`, an actor takes no more than its capacity.
     fn mail<const COUNT: bool>(&mut self, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
         if COUNT {
@@ -104,8 +122,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
         loop {
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                for envelope in mail.by_ref() {
-                    self.deliver::<COUNT>(envelope);
+                for Envelope { to, from, msg } in mail.by_ref() {
+                    self.deliver::<COUNT>(to, from, msg);
                 }
             }));
             match caught {
@@ -117,33 +135,42 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     /// Handles one message, or diverts it.
     #[inline(always)]
-    fn deliver<const COUNT: bool>(&mut self, envelope: Envelope<A::Msg>) {
-        let to = envelope.to;
+    fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         let row = match self.lens.find(to) {
             Ok(row) => row,
-            Err(reason) => return self.dead(envelope, reason),
+            Err(reason) => return self.dead(Envelope { to, from, msg }, reason),
         };
         // SAFETY: the actor is in this worker's block.
-        if !unsafe { self.lens.cell(row).is_open() } {
-            self.scratch.diverted.push(envelope);
-            return;
-        }
-        if COUNT {
-            let taken = &mut self.scratch.taken[to.place()];
-            if *taken >= self.capacity {
-                self.scratch.diverted.push(envelope);
-                return;
-            }
-            *taken += 1;
+        if !unsafe { self.lens.cell(row).is_open() } || (COUNT && !self.has_room(to)) {
+            return self.divert(Envelope { to, from, msg });
         }
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
-        let Some(item) = (unsafe { self.lens.fetch(row) }) else { return self.dead(envelope, DeadReason::NoState) };
+        let Some(item) = (unsafe { self.lens.fetch(row) }) else {
+            return self.dead(Envelope { to, from, msg }, DeadReason::NoState);
+        };
         self.scratch.tally.handled += 1;
-        self.receiver.turn().begin(to, envelope.from);
-        let handled = self.receiver.receive(item, envelope.msg);
+        self.receiver.turn().begin(to, from);
+        let handled = self.receiver.receive(item, msg);
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-            self.after(row, to, envelope.from, handled);
+            self.after(row, to, from, handled);
         }
+    }
+
+    /// Counts a message against its receiver's capacity.
+    #[inline]
+    fn has_room(&mut self, to: ActorId) -> bool {
+        let taken = &mut self.scratch.taken[to.place()];
+        if *taken >= self.capacity {
+            return false;
+        }
+        *taken += 1;
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn divert(&mut self, envelope: Envelope<A::Msg>) {
+        self.scratch.diverted.push(envelope);
     }
 
     /// Sees to what a call wished, or to its failure.
@@ -217,6 +244,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         self.receiver.turn().outbox().with(|outbox| outbox.signals.push(signal));
     }
 
+    #[cold]
+    #[inline(never)]
     fn dead(&mut self, envelope: Envelope<A::Msg>, reason: DeadReason) {
         self.scratch.tally.dead[reason as usize] += 1;
         let turn = self.receiver.turn();
@@ -248,21 +277,55 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Mail between which messages to all actors fell.
     #[cold]
     fn with_shouts(&mut self, block: u32, part: &mut Part<A::Msg>, diverts_all: bool) {
-        let slots = self.slots;
-        let mut mail = part.mail.drain(..);
+        let mut shouts = part.shouts.drain(..).peekable();
         let mut at = 0;
-        for (before, shout) in part.shouts.drain(..) {
-            self.take_in(&mut mail.by_ref().take((before - at) as usize), diverts_all);
-            at = before;
-            let mut readers = 0;
-            let mut copies = slots.slots_of(block).filter_map(|slot| slots.holder(slot)).map(|to| {
-                readers += 1;
-                Envelope { to, from: shout.from, msg: (shout.make)() }
-            });
-            self.take_in(&mut copies, diverts_all);
-            self.scratch.tally.shouted += readers;
+        for mut segment in part.segments.drain(..) {
+            let end = at + segment.len() as u32;
+            let mut mail = segment.drain(..);
+            while let Some((before, shout)) = shouts.next_if(|(before, _)| *before < end) {
+                self.take_in(&mut mail.by_ref().take((before - at) as usize), diverts_all);
+                self.shout(block, &shout, diverts_all);
+                at = before;
+            }
+            self.take_in(&mut mail, diverts_all);
+            drop(mail);
+            at = end;
+            self.shelve(segment);
         }
-        self.take_in(&mut mail, diverts_all);
+        for (_, shout) in shouts {
+            self.shout(block, &shout, diverts_all);
+        }
+    }
+
+    fn shelve(&self, segment: Segment<A::Msg>) {
+        let kind = self.kind;
+        self.receiver.turn().outbox().with(|outbox| outbox.shelve(kind, segment));
+    }
+
+    /// Hands a message to every actor of the block, in the order of their ids.
+    fn shout(&mut self, block: u32, shout: &Shout<A::Msg>, diverts_all: bool) {
+        let slots = self.slots;
+        let mut places = slots.slots_of(block);
+        self.scratch.taken.resize(BLOCK, 0);
+        loop {
+            // Not an iterator of envelopes: building one to take it apart again costs more than the call.
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                for slot in places.by_ref() {
+                    let Some(to) = slots.holder(slot) else { continue };
+                    self.scratch.tally.shouted += 1;
+                    let msg = (shout.make)();
+                    if diverts_all {
+                        self.scratch.diverted.push(Envelope { to, from: shout.from, msg });
+                    } else {
+                        self.deliver::<true>(to, shout.from, msg);
+                    }
+                }
+            }));
+            match caught {
+                Ok(()) => return,
+                Err(payload) => self.panicked(payload),
+            }
+        }
     }
 
     fn take_in(&mut self, mail: &mut impl Iterator<Item = Envelope<A::Msg>>, diverts_all: bool) {

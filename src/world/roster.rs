@@ -110,9 +110,11 @@ impl<A: HasMailbox> Roster<A> {
 
     /// Takes a lane's mail over, leaving an empty lane in its place.
     pub(crate) fn take_over(&mut self, slot: &mut LaneSlot) {
-        let sent = lane::<A>(slot).len() as u64;
-        self.stats.sent += sent;
-        let mut taken = self.spare.pop().unwrap_or_else(LaneSlot::new::<A::Msg>);
+        let full = lane::<A>(slot);
+        self.stats.sent += full.len() as u64;
+        let mut taken = self.spare.pop().unwrap_or_else(|| slot.sibling());
+        // The worker keeps its shelf.
+        std::mem::swap(&mut lane::<A>(&mut taken).shelf, &mut lane::<A>(slot).shelf);
         taken.swap(slot);
         self.pending.push(taken);
     }
@@ -125,8 +127,8 @@ impl<A: HasMailbox> Roster<A> {
             let mut job = Job { block, messages: 0, parts: SmallVec::new(), due: Vec::new() };
             for (index, slot) in self.pending.iter_mut().enumerate() {
                 let part = lane::<A>(slot).take(block);
-                if !part.mail.is_empty() || !part.shouts.is_empty() {
-                    job.messages += part.mail.len();
+                if !part.segments.is_empty() || !part.shouts.is_empty() {
+                    job.messages += part.len();
                     job.parts.push((index as u32, part));
                 }
             }
@@ -174,7 +176,7 @@ impl<A: HasMailbox> Roster<A> {
     pub(crate) fn put_away(&mut self, mut jobs: Vec<Job<A::Msg>>) {
         for job in jobs.drain(..) {
             for (index, part) in job.parts {
-                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part.mail);
+                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part.segments);
             }
         }
         for mut slot in self.pending.drain(..) {

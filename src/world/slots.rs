@@ -43,6 +43,10 @@ impl SlotTable {
         Self { kind, entries: Vec::new(), hints: Vec::new(), live: 0 }
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn reserve(&mut self, more: usize) {
         self.entries.reserve(more);
     }
