@@ -28,4 +28,4 @@ pub use stats::MailStats;
 
 pub(crate) use kept::KeptMail;
 pub(crate) use lane::{Envelope, Lane, Part, Shout};
-pub(crate) use shelf::Segment;
+pub(crate) use shelf::{Segment, SegmentReader};

@@ -23,7 +23,7 @@ use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 use super::lens::Lens;
 use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
 use crate::id::{ActorId, BLOCK, Kind};
-use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, Shout};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
 use crate::supervision::panics;
 use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
@@ -64,11 +64,11 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
         let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead } = self;
         let diverts_all = R::BATCH || !config.is_plain();
         let capacity = config.capacity();
-        let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind(), prefetches: true };
+        let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind() };
         for (job, chunk) in jobs.iter_mut().zip(first..) {
             worker.receiver.turn().begin_block(chunk, chunks);
             worker.lens.aim_at_block(job.block);
-            if worker.prefetches {
+            if job.messages > 1 {
                 worker.lens.prepare_prefetch();
             }
             let may_fill = job.messages > capacity as usize;
@@ -94,35 +94,43 @@ struct Worker<'r, 'w, 's, A: HasMailbox, D: QueryData, R> {
     keep_dead: bool,
     capacity: u32,
     kind: Kind,
-    prefetches: bool,
 }
 
 impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '_, 's, A, D, R> {
     /// Takes a part's mail in, segment by segment.
     fn segments(&mut self, part: &mut Part<A::Msg>, diverts_all: bool, may_fill: bool) {
-        for mut segment in part.segments.drain(..) {
-            if self.prefetches {
-                segment.iter().for_each(|envelope| self.lens.prefetch(envelope.to));
-            }
-            if diverts_all {
-                self.scratch.diverted.append(&mut segment);
-            } else if may_fill {
-                self.mail::<true>(&mut segment.drain(..));
-            } else {
-                self.mail::<false>(&mut segment.drain(..));
-            }
-            self.shelve(segment);
+        for segment in part.segments.drain(..) {
+            let mut reader = SegmentReader::new(segment);
+            let all = reader.left();
+            self.take_in(&mut reader, all, diverts_all, may_fill);
+            self.shelve(reader.finish());
         }
     }
 
-    /// Handles mail in order of arrival. With `COUNT`, an actor takes no more than its capacity.
-    fn mail<const COUNT: bool>(&mut self, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
+    /// Takes in the next `n` messages.
+    fn take_in(&mut self, mail: &mut SegmentReader<A::Msg>, n: usize, diverts_all: bool, may_fill: bool) {
+        if diverts_all {
+            let messages = std::iter::from_fn(|| mail.next()).take(n);
+            self.scratch.diverted.extend(messages.map(|(to, from, msg)| Envelope { to, from, msg: msg() }));
+            return;
+        }
+        if n > 1 {
+            mail.receivers().for_each(|to| self.lens.prefetch(to));
+        }
+        if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
+    }
+
+    /// Handles `n` messages in order of arrival. With `COUNT`, an actor takes no more than its capacity.
+    fn mail<const COUNT: bool>(&mut self, mail: &mut SegmentReader<A::Msg>, n: usize) {
         if COUNT {
             self.scratch.taken.resize(BLOCK, 0);
         }
+        let rest = mail.left() - n;
         loop {
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                for Envelope { to, from, msg } in mail.by_ref() {
+                while mail.left() > rest
+                    && let Some((to, from, msg)) = mail.next()
+                {
                     self.deliver::<COUNT>(to, from, msg);
                 }
             }));
@@ -135,22 +143,22 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     /// Handles one message, or diverts it.
     #[inline(always)]
-    fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
+    fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) {
         let row = match self.lens.find(to) {
             Ok(row) => row,
-            Err(reason) => return self.dead(Envelope { to, from, msg }, reason),
+            Err(reason) => return self.dead(Envelope { to, from, msg: msg() }, reason),
         };
         // SAFETY: the actor is in this worker's block.
         if !unsafe { self.lens.cell(row).is_open() } || (COUNT && !self.has_room(to)) {
-            return self.divert(Envelope { to, from, msg });
+            return self.divert(Envelope { to, from, msg: msg() });
         }
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
         let Some(item) = (unsafe { self.lens.fetch(row) }) else {
-            return self.dead(Envelope { to, from, msg }, DeadReason::NoState);
+            return self.dead(Envelope { to, from, msg: msg() }, DeadReason::NoState);
         };
         self.scratch.tally.handled += 1;
         self.receiver.turn().begin(to, from);
-        let handled = self.receiver.receive(item, msg);
+        let handled = self.receiver.receive(item, msg());
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
             self.after(row, to, from, handled);
         }
@@ -279,18 +287,17 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn with_shouts(&mut self, block: u32, part: &mut Part<A::Msg>, diverts_all: bool) {
         let mut shouts = part.shouts.drain(..).peekable();
         let mut at = 0;
-        for mut segment in part.segments.drain(..) {
-            let end = at + segment.len() as u32;
-            let mut mail = segment.drain(..);
-            while let Some((before, shout)) = shouts.next_if(|(before, _)| *before < end) {
-                self.take_in(&mut mail.by_ref().take((before - at) as usize), diverts_all);
+        for segment in part.segments.drain(..) {
+            let end = at + segment.len();
+            let mut mail = SegmentReader::new(segment);
+            while let Some((before, shout)) = shouts.next_if(|(before, _)| (*before as usize) < end) {
+                self.take_in(&mut mail, before as usize - at, diverts_all, true);
                 self.shout(block, &shout, diverts_all);
-                at = before;
+                at = before as usize;
             }
-            self.take_in(&mut mail, diverts_all);
-            drop(mail);
+            self.take_in(&mut mail, end - at, diverts_all, true);
             at = end;
-            self.shelve(segment);
+            self.shelve(mail.finish());
         }
         for (_, shout) in shouts {
             self.shout(block, &shout, diverts_all);
@@ -313,11 +320,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
                 for slot in places.by_ref() {
                     let Some(to) = slots.holder(slot) else { continue };
                     self.scratch.tally.shouted += 1;
-                    let msg = (shout.make)();
                     if diverts_all {
-                        self.scratch.diverted.push(Envelope { to, from: shout.from, msg });
+                        self.scratch.diverted.push(Envelope { to, from: shout.from, msg: (shout.make)() });
                     } else {
-                        self.deliver::<true>(to, shout.from, msg);
+                        self.deliver::<true>(to, shout.from, || (shout.make)());
                     }
                 }
             }));
@@ -325,14 +331,6 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
                 Ok(()) => return,
                 Err(payload) => self.panicked(payload),
             }
-        }
-    }
-
-    fn take_in(&mut self, mail: &mut impl Iterator<Item = Envelope<A::Msg>>, diverts_all: bool) {
-        if diverts_all {
-            self.scratch.diverted.extend(mail);
-        } else {
-            self.mail::<true>(mail);
         }
     }
 

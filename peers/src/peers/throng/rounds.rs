@@ -20,12 +20,14 @@ struct Member<R: Route> {
     route: std::marker::PhantomData<R>,
 }
 
-/// What it hears.
+/// What it hears: 16 bytes, the payload with its tag.
 #[derive(Clone, Copy)]
 enum Post {
     Trigger(u32),
-    Payload(Payload),
+    Payload { value: u64, sender: u32 },
 }
+
+const _: () = assert!(size_of::<Post>() == size_of::<Payload>());
 
 /// Where mail goes.
 #[derive(Resource)]
@@ -41,12 +43,13 @@ impl<R: Route> Actor for Member<R> {
     #[inline]
     fn handle(&mut self, post: Post, cx: &Context<'_, Self>) -> Handled {
         match post {
-            Post::Payload(payload) => self.node.receive(payload),
+            Post::Payload { value, sender } => self.node.receive(Payload { value, sender: u64::from(sender) }),
             Post::Trigger(round) => {
                 let Traffic { route, all } = &**cx.params();
                 self.node.emit(cx.id().slot(), round, route, |to, payload| {
                     let to = all.get(to as usize).expect("a route stays within the population");
-                    cx.tell(to, Post::Payload(payload));
+                    let Payload { value, sender } = payload;
+                    cx.tell(to, Post::Payload { value, sender: sender as u32 });
                 });
             }
         }

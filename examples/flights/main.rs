@@ -1,0 +1,3 @@
+//! stub
+mod data; mod direct; mod events; mod reader; mod report;
+fn main() {}
