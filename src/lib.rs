@@ -6,6 +6,7 @@ mod digest;
 mod error;
 mod id;
 mod mailbox;
+mod panics;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;

@@ -10,7 +10,7 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Newborn, OutletPort};
+use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Newborn, Outbox, OutletPort};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
@@ -277,7 +277,7 @@ impl<W: BorrowMut<World>> Throng<W> {
             let outbox = engine.hub.host();
             for (to, msg) in letters {
                 to.deliver(outbox, None, msg);
-                outbox.begin();
+                outbox.with(Outbox::begin);
             }
         });
     }
@@ -291,7 +291,8 @@ impl<W: BorrowMut<World>> Throng<W> {
     {
         self.engine(|engine, _| {
             if let Some(kind) = engine.kind_of::<A>() {
-                engine.hub.host().shout(kind, Shout { from: None, make: Box::new(move || msg.clone()) });
+                let shout = Shout { from: None, make: Box::new(move || msg.clone()) };
+                engine.hub.host().with(|outbox| outbox.shout(kind, shout));
             }
         });
     }
@@ -371,6 +372,13 @@ impl<W: BorrowMut<World>> Throng<W> {
     #[must_use]
     pub fn entity(&mut self, actor: ActorId) -> Option<Entity> {
         self.engine(|engine, _| engine.runner(actor).and_then(|runner| runner.entity(actor)))
+    }
+
+    /// Types an id; `None` if it is not that of a live actor of type `A`.
+    #[must_use]
+    pub fn actor_ref<A: HasMailbox>(&mut self, actor: ActorId) -> Option<ActorRef<A>> {
+        let kind = self.engine(|engine, _| engine.kind_of::<A>().filter(|_| engine.is_alive(actor)));
+        (kind? == actor.kind()).then(|| ActorRef::from_id(actor))
     }
 
     /// Whether an actor lives.

@@ -18,14 +18,14 @@ pub(crate) struct Figures {
 }
 
 /// A count and a sum, from which a mean follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tally {
     pub count: u64,
     pub sum: i64,
 }
 
 /// What happened at one airport.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct AirportFigures {
     /// By the hour of the actual departure, not the scheduled one.
     pub departures_by_hour: [u32; HOURS],
@@ -34,7 +34,7 @@ pub(crate) struct AirportFigures {
 }
 
 /// What one aircraft did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Usage {
     /// All flights in its name, cancelled ones included.
     pub planned: u32,
@@ -52,6 +52,12 @@ impl Tally {
         self.sum += value;
     }
 
+    /// Adds another tally.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+
     #[allow(
         clippy::cast_precision_loss,
         reason = "counts and sums stay far below 2^52"
@@ -62,6 +68,18 @@ impl Tally {
 }
 
 impl AirportFigures {
+    /// Adds those of the same airport under another name.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self
+            .departures_by_hour
+            .iter_mut()
+            .zip(other.departures_by_hour)
+        {
+            *mine += theirs;
+        }
+        self.arrivals += other.arrivals;
+    }
+
     /// The hour with the most departures (the earliest of equals) and their number.
     pub(crate) fn busiest_hour(&self) -> Option<(usize, u32)> {
         let hours = self.departures_by_hour.into_iter().enumerate();
@@ -94,6 +112,37 @@ impl Figures {
         figures
     }
 
+    /// Those of the year flown `copies` times.
+    pub(crate) fn times(&self, copies: usize) -> Self {
+        let mut all = Self {
+            flights: 0,
+            cancelled: 0,
+            arrival_delay: Tally::default(),
+            carriers: vec![Tally::default(); self.carriers.len()],
+            airports: vec![AirportFigures::default(); self.airports.len()],
+            aircraft: vec![Usage::default(); self.aircraft.len()],
+        };
+        for _ in 0..copies {
+            all.add(self);
+        }
+        all
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.flights += other.flights;
+        self.cancelled += other.cancelled;
+        self.arrival_delay.append(other.arrival_delay);
+        for (mine, theirs) in self.carriers.iter_mut().zip(&other.carriers) {
+            mine.append(*theirs);
+        }
+        for (mine, theirs) in self.airports.iter_mut().zip(&other.airports) {
+            mine.add(theirs);
+        }
+        for (mine, theirs) in self.aircraft.iter_mut().zip(&other.aircraft) {
+            mine.add(theirs);
+        }
+    }
+
     fn count(&mut self, flight: &Flight) {
         self.flights += 1;
         self.cancelled += u64::from(flight.dep_time.is_none());
@@ -114,6 +163,14 @@ impl Figures {
 }
 
 impl Usage {
+    /// Adds that of the same aircraft under another name.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.planned += other.planned;
+        self.flown += other.flown;
+        self.air_minutes += other.air_minutes;
+        self.miles += other.miles;
+    }
+
     fn count(&mut self, flight: &Flight) {
         self.planned += 1;
         if flight.dep_time.is_some() {

@@ -11,11 +11,13 @@ use plotters::coord::ranged1d::SegmentValue;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::actors::RunwayFigures;
 use super::data::Year;
-use super::direct::{Figures, Usage, carriers_by_delay, top};
+use super::direct::{Figures, Tally, Usage, carriers_by_delay, top};
 
 const TOP_AIRPORTS: usize = 10;
 const TOP_AIRCRAFT: usize = 5;
+const TOP_RUNWAYS: usize = 5;
 
 const CHART_TITLE: &str = "Mean arrival delay of flights from New York, 2013";
 const CHART_SIZE: (u32, u32) = (960, 640);
@@ -26,6 +28,8 @@ const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 /// How the run went, apart from its figures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunStats {
+    pub actors: usize,
+    pub threads: usize,
     pub ticks: u64,
     pub messages: u64,
     pub elapsed: Duration,
@@ -51,6 +55,7 @@ pub(crate) fn print(
     out: &mut impl Write,
     year: &Year,
     figures: &Figures,
+    runways: &[RunwayFigures],
     run: &RunStats,
 ) -> io::Result<()> {
     let by_flights = |usage: &Usage| u64::from(usage.flown);
@@ -63,6 +68,7 @@ pub(crate) fn print(
             busiest_hours(year, figures),
         ),
         ("Most arrivals", arrivals(year, figures)),
+        ("Longest runway queues", runway_queues(year, runways)),
         (
             "Aircraft with the most flights",
             aircraft(year, figures, by_flights),
@@ -158,6 +164,38 @@ fn arrivals(year: &Year, figures: &Figures) -> Table {
     table(["", "airport", "arrivals"], 2, rows.collect())
 }
 
+fn runway_queues(year: &Year, runways: &[RunwayFigures]) -> Table {
+    let longest = top(runways, TOP_RUNWAYS, |runway| runway.longest_queue);
+    let rows = longest.into_iter().map(|index| {
+        let (airport, runway) = (&year.airports[index], &runways[index]);
+        let mean = Tally {
+            count: runway.waited.into(),
+            sum: runway.waited_minutes.cast_signed(),
+        }
+        .mean();
+        [
+            airport.code.clone(),
+            airport.name.clone(),
+            grouped(runway.cleared()),
+            grouped(runway.waited.into()),
+            mean.map_or_else(|| "-".to_owned(), |m| format!("{m:.2}")),
+            grouped(runway.longest_queue.into()),
+        ]
+    });
+    table(
+        [
+            "",
+            "airport",
+            "cleared",
+            "of them waited",
+            "mean wait, min",
+            "longest queue",
+        ],
+        2,
+        rows.collect(),
+    )
+}
+
 fn aircraft(year: &Year, figures: &Figures, key: impl Fn(&Usage) -> u64) -> Table {
     let rows = top(&figures.aircraft, TOP_AIRCRAFT, key)
         .into_iter()
@@ -186,13 +224,22 @@ fn aircraft(year: &Year, figures: &Figures, key: impl Fn(&Usage) -> u64) -> Tabl
 
 fn run_table(run: &RunStats) -> Table {
     let row = [
+        grouped(run.actors as u64),
+        run.threads.to_string(),
         grouped(run.ticks),
         grouped(run.messages),
         format!("{:.2}", run.elapsed.as_secs_f64()),
-        format!("{:.0}", run.messages_per_second()),
+        format!("{:.2} million", run.messages_per_second() / 1e6),
     ];
     table(
-        ["ticks", "messages", "seconds", "messages a second"],
+        [
+            "actors",
+            "threads",
+            "ticks",
+            "messages",
+            "seconds",
+            "messages a second",
+        ],
         0,
         vec![row],
     )

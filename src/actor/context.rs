@@ -30,6 +30,8 @@ pub(crate) struct TurnEnv<'a> {
     pub(crate) seed: u64,
     pub(crate) kinds: &'a TypeMap<Kind>,
     pub(crate) nurseries: &'a [Nursery],
+    /// Sessions of hooks before this one in this tick: each draws from streams of its own.
+    pub(crate) sessions: u32,
 }
 
 /// What the handler asked for that the engine must see to at once.
@@ -65,6 +67,7 @@ pub struct Turn<'a> {
     me: Cell<ActorId>,
     from: Cell<Option<ActorId>>,
     wish: Cell<Wish>,
+    round: Cell<u32>,
     /// Random generators drawn since the block began.
     draws: Cell<u32>,
 }
@@ -79,7 +82,8 @@ impl<'a> Turn<'a> {
             me: Cell::new(me),
             from: Cell::new(None),
             wish: Cell::new(Wish::NONE),
-            draws: Cell::new(HOOK_DRAWS),
+            round: Cell::new(env.round),
+            draws: Cell::new(HOOK_DRAWS | (env.sessions << 8)),
         }
     }
 
@@ -102,6 +106,10 @@ impl<'a> Turn<'a> {
     #[inline]
     pub(crate) fn wishes_nothing(&self) -> bool {
         self.wish.get() == Wish::NONE
+    }
+
+    pub(crate) fn sender_cell(&self) -> &Cell<Option<ActorId>> {
+        &self.from
     }
 
     pub(crate) fn take_wish(&self) -> Wish {
@@ -137,7 +145,12 @@ impl<'a> Turn<'a> {
     /// The number of the running round in its tick, from 0.
     #[must_use]
     pub fn round(&self) -> u32 {
-        self.env.round
+        self.round.get()
+    }
+
+    /// The same worker goes on with the next round.
+    pub(crate) fn next_round(&self) {
+        self.round.set(self.round.get() + 1);
     }
 
     /// Sends a message. It arrives in the next round, if this call succeeds.
@@ -150,7 +163,7 @@ impl<'a> Turn<'a> {
     #[doc(alias = "send")]
     pub fn tell<M>(&self, to: impl Destination<M>, msg: M) {
         let from = Some(self.me.get());
-        self.outbox.with(|outbox| to.deliver(outbox, from, msg));
+        to.deliver(self.outbox, from, msg);
     }
 
     /// Sends a copy of a message to each receiver, in order.
@@ -179,8 +192,7 @@ impl<'a> Turn<'a> {
 
     /// Passes a message on in its sender's name.
     pub fn forward<M>(&self, to: impl Destination<M>, msg: M) {
-        let from = self.from.get();
-        self.outbox.with(|outbox| to.deliver(outbox, from, msg));
+        to.deliver(self.outbox, self.from.get(), msg);
     }
 
     /// Spawns a child, which stops when this actor stops. Its reference can be used at once; its
@@ -259,7 +271,7 @@ impl<'a> Turn<'a> {
     pub fn rng(&self) -> Xoshiro256PlusPlus {
         let draw = self.draws.get();
         self.draws.set(draw.wrapping_add(1));
-        let parts = [self.env.seed, self.me.get().to_bits(), self.env.tick, u64::from(self.env.round), u64::from(draw)];
+        let parts = [self.env.seed, self.me.get().to_bits(), self.env.tick, u64::from(self.round.get()), u64::from(draw)];
         Xoshiro256PlusPlus::seed_from_u64(parts.into_iter().fold(0, crate::digest::mix))
     }
 }
@@ -270,24 +282,27 @@ impl fmt::Debug for Turn<'_> {
             .field("actor", &self.me.get())
             .field("sender", &self.from.get())
             .field("tick", &self.env.tick)
-            .field("round", &self.env.round)
+            .field("round", &self.round.get())
             .finish_non_exhaustive()
     }
 }
+
+/// A message put back, with its sender.
+type Postponed<M> = (Option<ActorId>, M);
 
 /// A handler's context: its [`Turn`], to which it dereferences, with what only an actor of type `A` can do.
 pub struct Context<'a, A: Actor> {
     turn: Turn<'a>,
     /// Points to a `SystemParamItem<'x, 'x, A::Params>` that outlives `'a`.
     params: *const (),
-    postponed: Cell<Option<A::Msg>>,
+    postponed: Cell<Vec<Postponed<A::Msg>>>,
     params_outlive: PhantomData<&'a ()>,
 }
 
 impl<'a, A: Actor> Context<'a, A> {
     /// Wraps a turn with the worker's parameters.
     pub(crate) fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>) -> Self {
-        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(None), params_outlive: PhantomData }
+        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(Vec::new()), params_outlive: PhantomData }
     }
 
     /// What the actor declared to read from the world.
@@ -308,11 +323,13 @@ impl<'a, A: Actor> Context<'a, A> {
     /// Puts the message back where it was in the mailbox, to be skipped until
     /// [`Turn::replay_postponed`]. A message postponed very often is reported once.
     pub fn postpone(&self, msg: A::Msg) {
-        self.postponed.set(Some(msg));
+        let mut postponed = self.postponed.take();
+        postponed.push((self.turn.sender(), msg));
+        self.postponed.set(postponed);
         self.turn.wish(Wish::POSTPONE);
     }
 
-    pub(crate) fn take_postponed(&self) -> Option<A::Msg> {
+    pub(crate) fn take_postponed(&self) -> Vec<Postponed<A::Msg>> {
         self.postponed.take()
     }
 }

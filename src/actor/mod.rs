@@ -25,7 +25,7 @@ pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
 pub use outbox::OutletPort;
 pub use refs::{ActorRef, Destination, Recipient};
 
-pub(crate) use context::TurnEnv;
+pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use nursery::{ClaimOrder, Nursery};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
 

@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 
 use super::{ClaimOrder, Failure, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
+use crate::panics;
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
@@ -271,11 +272,15 @@ impl Outbox {
     #[cold]
     pub(crate) fn roll_back(&mut self) {
         while let Some(deed) = self.log.pop() {
-            match deed {
+            // What is dropped here may panic when it is dropped.
+            let undone = panics::catch(|| match deed {
                 Deed::Mail { kind, block } => self.lanes[kind as usize].lane.undo(block),
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
+            });
+            if let Err(panic) = undone {
+                tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");
             }
         }
     }
@@ -287,6 +292,18 @@ impl Outbox {
         if let Some(last) = self.positions.iter_mut().rev().find(|p| p.0 == kind && p.2) {
             last.2 = false;
         }
+    }
+
+    /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
+    /// else was done or noticed.
+    pub(crate) fn take_only_segment<M: Send + 'static>(&mut self, kind: Kind) -> Option<Segment<M>> {
+        let idle = self.acts.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
+        if self.dirty != [kind] || !idle {
+            return None;
+        }
+        let segment = self.lanes[kind as usize].lane_mut::<M>()?.take_only_segment()?;
+        self.dirty.clear();
+        Some(segment)
     }
 
     /// Hands every lane with mail to `gather`, in order of first use.

@@ -4,12 +4,12 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use super::{HasMailbox, Outbox};
+use super::{HasMailbox, OutboxCell};
 use crate::id::ActorId;
 
 /// A reference to an actor of type `A`: eight bytes, `Copy`, owning nothing.
 ///
-/// It stays valid over restarts. Once the actor has stopped, mail to it becomes a dead letter, even
+/// It belongs to the world it comes from, and stays valid over restarts. Once the actor has stopped, mail to it becomes a dead letter, even
 /// if its slot has a new holder.
 ///
 /// # Examples
@@ -34,9 +34,8 @@ pub struct ActorRef<A> {
 }
 
 impl<A: HasMailbox> ActorRef<A> {
-    /// Types an id. An id of another actor type is harmless: mail to it becomes a dead letter.
-    #[must_use]
-    pub fn from_id(id: ActorId) -> Self {
+    /// Types an id whose type is known to be `A`.
+    pub(crate) fn from_id(id: ActorId) -> Self {
         Self { id, actor: PhantomData }
     }
 
@@ -53,7 +52,7 @@ impl<A: HasMailbox> ActorRef<A> {
     where
         A::Msg: From<M>,
     {
-        Recipient { id: self.id, send: |outbox, to, from, msg| outbox.tell(to, from, A::Msg::from(msg)) }
+        Recipient { id: self.id, send: |outbox, to, from, msg| deliver::<A::Msg>(outbox, to, from, msg.into()) }
     }
 }
 
@@ -84,7 +83,7 @@ impl<A: HasMailbox> ActorRef<A> {
 /// ```
 pub struct Recipient<M> {
     id: ActorId,
-    send: fn(&mut Outbox, ActorId, Option<ActorId>, M),
+    send: fn(&OutboxCell, ActorId, Option<ActorId>, M),
 }
 
 impl<M> Recipient<M> {
@@ -106,13 +105,19 @@ pub trait Destination<M>: sealed::Sealed<M> {
     fn actor_id(&self) -> ActorId;
 }
 
+/// Sends. User code (a conversion) has run before, not inside the borrow of the outbox.
+#[inline]
+fn deliver<M: Send + 'static>(outbox: &OutboxCell, to: ActorId, from: Option<ActorId>, msg: M) {
+    outbox.with(|outbox| outbox.tell(to, from, msg));
+}
+
 pub(crate) mod sealed {
-    use super::{ActorId, Outbox};
+    use super::{ActorId, OutboxCell};
 
     pub trait Sealed<M> {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-        fn deliver(self, outbox: &mut Outbox, from: Option<ActorId>, msg: M);
+        fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: M);
     }
 }
 
@@ -125,8 +130,8 @@ impl<A: HasMailbox> Destination<A::Msg> for ActorRef<A> {
 impl<A: HasMailbox> sealed::Sealed<A::Msg> for ActorRef<A> {
     #[inline]
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-    fn deliver(self, outbox: &mut Outbox, from: Option<ActorId>, msg: A::Msg) {
-        outbox.tell(self.id, from, msg);
+    fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: A::Msg) {
+        deliver(outbox, self.id, from, msg);
     }
 }
 
@@ -138,7 +143,7 @@ impl<M> Destination<M> for Recipient<M> {
 
 impl<M> sealed::Sealed<M> for Recipient<M> {
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-    fn deliver(self, outbox: &mut Outbox, from: Option<ActorId>, msg: M) {
+    fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: M) {
         (self.send)(outbox, self.id, from, msg);
     }
 }

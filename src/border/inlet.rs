@@ -13,7 +13,7 @@ use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Sender};
 use thiserror::Error;
 
-use crate::actor::{Act, Destination, Outbox};
+use crate::actor::{Act, Destination, Outbox, OutboxCell};
 use crate::id::ActorId;
 use crate::systems::{Engine, begin_tick};
 
@@ -72,7 +72,7 @@ impl<M> fmt::Debug for SendError<M> {
 
 /// Something that came in.
 trait Inbound: Send {
-    fn post(self: Box<Self>, outbox: &mut Outbox);
+    fn post(self: Box<Self>, outbox: &OutboxCell);
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -82,7 +82,7 @@ struct Letter<D, M> {
 }
 
 impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letter<D, M> {
-    fn post(self: Box<Self>, outbox: &mut Outbox) {
+    fn post(self: Box<Self>, outbox: &OutboxCell) {
         self.to.deliver(outbox, None, self.msg);
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -93,7 +93,7 @@ impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letter<D
 struct Letters<D, M>(Vec<(D, M)>);
 
 impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letters<D, M> {
-    fn post(self: Box<Self>, outbox: &mut Outbox) {
+    fn post(self: Box<Self>, outbox: &OutboxCell) {
         for (to, msg) in self.0 {
             to.deliver(outbox, None, msg);
         }
@@ -106,8 +106,8 @@ impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letters<
 struct StopOrder(ActorId);
 
 impl Inbound for StopOrder {
-    fn post(self: Box<Self>, outbox: &mut Outbox) {
-        outbox.act(Act::Stop(self.0));
+    fn post(self: Box<Self>, outbox: &OutboxCell) {
+        outbox.with(|outbox| outbox.act(Act::Stop(self.0)));
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
@@ -335,7 +335,7 @@ pub(crate) fn drain_inlet(world: &mut World) {
         let outbox = engine.hub.host();
         for inbound in inlet.channel.try_iter().take(batch) {
             inbound.post(outbox);
-            outbox.begin();
+            outbox.with(Outbox::begin);
         }
         inlet.entry.door.wake_all();
     });

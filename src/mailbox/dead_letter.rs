@@ -16,7 +16,8 @@ pub enum DeadReason {
     Unknown,
     /// The receiver's mailbox was full and its policy dropped a message.
     MailboxFull,
-    /// The message bounced and its sender had stopped, was outside, or did not take it back.
+    /// The message bounced off a full mailbox and went back to its sender. It is counted always, and
+    /// shown to subscribers if the sender had stopped or did not take it.
     Bounced,
     /// The receiver's entity has lost its state component.
     NoState,

@@ -206,6 +206,17 @@ impl<M> Lane<M> {
         Part { segments, shouts }
     }
 
+    /// Takes all mail out of a lane that holds one segment of one block, and makes it ready to be written.
+    pub(crate) fn take_only_segment(&mut self) -> Option<Segment<M>> {
+        let &[block] = self.touched.as_slice() else { return None };
+        let bucket = &mut self.buckets[block as usize];
+        if !bucket.full.is_empty() || !self.shouts.is_empty() {
+            return None;
+        }
+        self.touched.clear();
+        Some(std::mem::take(&mut bucket.tail))
+    }
+
     /// Gives an emptied list of segments back, for its memory.
     pub(crate) fn give_back(&mut self, block: u32, list: Vec<Segment<M>>) {
         debug_assert!(list.is_empty());

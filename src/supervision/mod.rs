@@ -12,7 +12,6 @@
 
 mod failed;
 mod intensity;
-pub(crate) mod panics;
 
 pub use failed::Failed;
 pub use intensity::RestartIntensity;

@@ -23,12 +23,13 @@ use super::hub::Hub;
 use super::pass::{Crew, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, Batch, Context, Failure, FailureKind, Handled, HasMailbox, Newborn, Signal, Turn, Undelivered,
+    Actor, ActorFailure, Batch, Context, Failure, FailureKind, Handled, HasMailbox, Newborn, Signal, Turn, Undelivered, Wish,
 };
 use crate::digest::Digester;
 use crate::error::RegisterError;
 use crate::id::ActorId;
-use crate::supervision::{RestartIntensity, panics};
+use crate::panics;
+use crate::supervision::RestartIntensity;
 use crate::world::{Mailbox, Roster};
 
 /// What a pass, a birth, an end and a failure mean for actors of type `A`.
@@ -54,7 +55,9 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     }
 
     /// Puts fresh state in place of the old.
-    fn restart(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, _failure: &Failure) {}
+    fn restart(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, _failure: &Failure) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
@@ -89,6 +92,8 @@ pub(crate) struct ActorBehaviour<A: Actor> {
     locals: Vec<SystemState<A::Params>>,
     /// How to make fresh state for actors that were spawned with a factory, by slot.
     factories: Vec<Option<Fresh<A>>>,
+    /// Actors whose `started` has not run yet.
+    unstarted: Vec<ActorId>,
     /// The missing parameters were reported.
     reported: bool,
 }
@@ -107,7 +112,7 @@ impl<A: Actor> ActorBehaviour<A> {
             return Err(refuse("they defer changes to the world (`Commands`), which handlers may not make".to_owned()));
         }
         let state = <&mut A as WorldQuery>::init_state(world);
-        Ok(Self { config, state, locals: vec![params], factories: Vec::new(), reported: false })
+        Ok(Self { config, state, locals: vec![params], factories: Vec::new(), unstarted: Vec::new(), reported: false })
     }
 
     fn factory(&self, id: ActorId) -> Option<&Fresh<A>> {
@@ -133,6 +138,7 @@ impl<A: Actor> ActorBehaviour<A> {
 
     /// Runs hooks on the calling thread. What they send leaves from the first outbox.
     fn with_context<R>(&mut self, world: &mut World, hub: &mut Hub, run: impl FnOnce(&Context<'_, A>, UnsafeWorldCell<'_>) -> R) -> Option<R> {
+        hub.sessions += 1;
         let (env, outbox) = hub.desk();
         let world = world.as_unsafe_world_cell();
         // SAFETY: the world is borrowed exclusively; `run` touches states of `A` only, which the
@@ -147,7 +153,7 @@ impl<A: Actor> ActorBehaviour<A> {
 }
 
 /// Calls one hook; what it did is undone if it fails.
-fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce() -> Handled) -> Result<(), String> {
+fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce() -> Handled) -> Result<Wish, String> {
     context.begin(id, None);
     let result = match panics::catch(hook) {
         Ok(Ok(())) => Ok(()),
@@ -157,9 +163,21 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
     if result.is_err() {
         context.outbox().with(crate::actor::Outbox::roll_back);
     }
-    context.take_wish();
-    drop(context.take_postponed());
-    result
+    let wish = context.take_wish();
+    drop(panics::catch(|| drop(context.take_postponed())));
+    result.map(|()| wish)
+}
+
+/// An actor that stopped itself in a hook takes no more mail.
+fn close_if_wished<A: Actor>(world: UnsafeWorldCell<'_>, roster: &Roster<A>, id: ActorId, wish: Wish) {
+    if wish.stop()
+        && let Ok(entry) = roster.slots.entry(id)
+        && let Ok(entity) = world.get_entity(entry.entity)
+        // SAFETY: hooks run outside passes, one at a time, and hold no mailbox; closing goes through an atomic.
+        && let Some(cell) = unsafe { entity.get::<Mailbox<A>>() }
+    {
+        cell.close();
+    }
 }
 
 /// The state of a live actor.
@@ -175,25 +193,28 @@ unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>,
 
 impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, cell_component: ComponentId) -> bool {
-        if !self.params_are_there(world) {
+        // Nothing but a host's system can take a resource away, and it runs before or after all rounds, or
+        // between rounds, where nothing is relayed.
+        if (hub.round == 0 || hub.relay_max == 0) && !self.params_are_there(world) {
             return false;
         }
+        self.start(world, hub, roster);
         run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, cell_component, &self.state, SystemState::new);
         true
     }
 
-    fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, mut births: Vec<Newborn<A>>) {
-        let failures = self.start(world, hub, &mut births);
+    fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, births: Vec<Newborn<A>>) {
         let ids: Vec<ActorId> = births.iter().map(|birth| birth.id).collect();
         let bundles = births.into_iter().map(|birth| (birth.state, Mailbox::<A>::new(birth.id)));
         let entities: Vec<_> = world.spawn_batch(bundles).collect();
         let Some(first) = entities.first().and_then(|&entity| world.entities().get_spawned(entity).ok()) else { return };
         roster.slots.reserve(ids.len());
         // A batch takes consecutive rows; where it should not, rows are hints that are verified.
-        for ((id, entity), row) in ids.into_iter().zip(entities).zip(first.table_row.index() as u32..) {
+        for ((&id, entity), row) in ids.iter().zip(entities).zip(first.table_row.index() as u32..) {
             roster.slots.insert(id, entity, first.table_id, row);
         }
-        hub.signals.extend(failures);
+        self.unstarted.extend(ids);
+        self.start(world, hub, roster);
     }
 
     fn set_factories(&mut self, ids: &[ActorId], fresh: &(dyn Any + Send + Sync)) {
@@ -208,7 +229,8 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     }
 
     fn ending(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, ids: &[ActorId], hook: Ending) {
-        self.with_context(world, hub, |context, world| {
+        let panicked = self.with_context(world, hub, |context, world| {
+            let mut panicked = Vec::new();
             for &id in ids {
                 // SAFETY: one actor after the other; the reference ends with the call.
                 let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
@@ -219,11 +241,15 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
                     }
                     Ok(())
                 });
-                if let Err(reason) = result {
-                    tracing::warn!(actor = %id, actor_type = std::any::type_name::<A>(), ?hook, reason, "a hook panicked; the actor stops all the same");
-                }
+                panicked.extend(result.err().map(|reason| (id, reason)));
             }
+            panicked
         });
+        for (id, reason) in panicked.unwrap_or_default() {
+            if hub.may_log() {
+                tracing::warn!(actor = %id, actor_type = std::any::type_name::<A>(), ?hook, reason, "a hook panicked; the actor stops all the same");
+            }
+        }
     }
 
     fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
@@ -241,9 +267,9 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         self.factory(id).map(|_| (self.config.restart, self.config.keep_mailbox))
     }
 
-    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) {
-        let Some(factory) = self.factory(id).cloned() else { return };
-        let failed = self.with_context(world, hub, |context, world| {
+    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) -> Result<(), String> {
+        let Some(factory) = self.factory(id).cloned() else { return Err("there is no way to make fresh state".to_owned()) };
+        let restarted = self.with_context(world, hub, |context, world| {
             // SAFETY: the reference ends before the next is made.
             if let Some(mut state) = unsafe { state_of(world, roster, id) } {
                 let result = call_hook(context, id, || {
@@ -255,15 +281,20 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
                 }
             }
             let mut fresh = panics::catch(|| factory(id))?;
-            call_hook(context, id, || fresh.started(context))?;
+            let wish = match call_hook(context, id, || fresh.started(context)) {
+                Ok(wish) => wish,
+                Err(reason) => {
+                    drop_quietly(id, Some(fresh));
+                    return Err(reason);
+                }
+            };
             // SAFETY: as above.
             let old = unsafe { state_of(world, roster, id) }.map(|mut state| std::mem::replace(&mut *state, fresh));
             drop_quietly(id, old);
-            Ok::<(), String>(())
+            close_if_wished(world, roster, id, wish);
+            Ok(())
         });
-        if let Some(Err(reason)) = failed {
-            hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
-        }
+        restarted.unwrap_or_else(|| Err("the world lacks what its `Params` read".to_owned()))
     }
 
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
@@ -275,6 +306,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
                 result = state.undelivered(notice, context).map_err(Some);
                 Ok(())
             })
+            .map(|wish| close_if_wished(world, roster, id, wish))
         });
         if let Some(Err(reason)) = called {
             hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Panic, reason }));
@@ -290,19 +322,26 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
 }
 
 impl<A: Actor> ActorBehaviour<A> {
-    /// Runs `started` on newborn actors; returns the failures.
-    fn start(&mut self, world: &mut World, hub: &mut Hub, births: &mut [Newborn<A>]) -> Vec<Signal> {
-        let failures = self.with_context(world, hub, |context, _| {
+    /// Runs `started` on newborn actors. If the world lacks what their `Params` read, they start later,
+    /// before their first mail.
+    fn start(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
+        if self.unstarted.is_empty() || !self.params_are_there(world) {
+            return;
+        }
+        let ids = std::mem::take(&mut self.unstarted);
+        let failures = self.with_context(world, hub, |context, world| {
             let mut failures = Vec::new();
-            for birth in births {
-                let started = call_hook(context, birth.id, || birth.state.started(context));
-                if let Err(reason) = started {
-                    failures.push(Signal::Failed(birth.id, Failure { kind: FailureKind::Start, reason }));
+            for id in ids {
+                // SAFETY: one actor after the other; the reference ends with the call.
+                let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
+                match call_hook(context, id, || state.started(context)) {
+                    Ok(wish) => close_if_wished(world, roster, id, wish),
+                    Err(reason) => failures.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason })),
                 }
             }
             failures
         });
-        failures.unwrap_or_default()
+        hub.signals.extend(failures.unwrap_or_default());
     }
 }
 
@@ -324,7 +363,7 @@ impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
         // grants everything else.
         let params = unsafe { local.get_unchecked(world) }.expect("invariant: the pass began with the parameters there");
         let context = Context::new(turn, &params);
-        panics::quietly(|| shift.run(&mut ActorReceiver { context }));
+        panics::quietly(|| shift.run(&ActorReceiver { context }));
     }
 }
 
@@ -341,15 +380,15 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     }
 
     #[inline(always)]
-    fn receive(&mut self, mut state: Mut<'_, A>, msg: A::Msg) -> Result<(), ActorFailure> {
+    fn receive(&self, mut state: Mut<'_, A>, msg: A::Msg) -> Result<(), ActorFailure> {
         state.handle(msg, &self.context)
     }
 
-    fn receive_batch(&mut self, mut state: Mut<'_, A>, mail: Batch<'_, A::Msg>) -> Result<(), ActorFailure> {
+    fn receive_batch(&self, mut state: Mut<'_, A>, mail: Batch<'_, A::Msg>) -> Result<(), ActorFailure> {
         state.handle_batch(mail, &self.context)
     }
 
-    fn take_postponed(&mut self) -> Option<A::Msg> {
+    fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)> {
         self.context.take_postponed()
     }
 }

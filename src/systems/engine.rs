@@ -17,7 +17,7 @@ use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
-use crate::supervision::panics;
+use crate::panics;
 use crate::world::{Lost, Mailbox, Roster};
 use std::any::{Any, TypeId, type_name};
 

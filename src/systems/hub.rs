@@ -11,6 +11,9 @@ use crate::world::Family;
 /// Claims for each thread that a pass is cut into at most. More than one evens out uneven blocks.
 const CLAIMS_PER_THREAD: usize = 8;
 
+/// Lines that a tick logs at most; the rest is in the counts.
+pub(crate) const LOG_LINES: u32 = 32;
+
 /// Which way rounds are run; both give the same result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sharing {
@@ -44,7 +47,15 @@ pub(crate) struct Hub {
     pub(crate) threads: usize,
     pub(crate) pool: Option<ThreadPool>,
     pub(crate) sharing: Sharing,
+    /// Rounds that a pass may run on its own while all mail is for one block of its own actors.
+    pub(crate) relay_max: u32,
+    /// Rounds that the last pass ran on its own.
+    pub(crate) relayed: u32,
     pub(crate) keep_dead: bool,
+    /// Sessions of hooks in this tick.
+    pub(crate) sessions: u32,
+    /// Lines that this tick may still log about failures, hooks and dead letters.
+    pub(crate) log_left: u32,
 }
 
 impl Hub {
@@ -66,7 +77,11 @@ impl Hub {
             threads,
             pool: helpers(threads),
             sharing: Sharing::Auto,
+            relay_max: 0,
+            relayed: 0,
             keep_dead: false,
+            sessions: 0,
+            log_left: LOG_LINES,
         }
     }
 
@@ -96,14 +111,19 @@ impl Hub {
     }
 
     pub(crate) fn env(&self) -> TurnEnv<'_> {
-        TurnEnv { tick: self.tick, round: self.round, seed: self.seed, kinds: &self.kinds, nurseries: &self.nurseries }
+        TurnEnv { tick: self.tick, round: self.round, seed: self.seed, kinds: &self.kinds, nurseries: &self.nurseries, sessions: self.sessions }
     }
 
     /// The host's outbox: what is written here goes out with the next round.
-    pub(crate) fn host(&mut self) -> &mut Outbox {
-        let outbox = self.outboxes[0].get_mut();
-        outbox.begin();
-        outbox
+    pub(crate) fn host(&mut self) -> &OutboxCell {
+        self.outboxes[0].get_mut().begin();
+        &self.outboxes[0]
+    }
+
+    /// Whether one more line may be logged in this tick.
+    pub(crate) fn may_log(&mut self) -> bool {
+        self.log_left = self.log_left.saturating_sub(1);
+        self.log_left > 0
     }
 
     /// Takes what the first `outboxes` outboxes hold apart from mail and births, in order.

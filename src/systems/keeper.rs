@@ -9,9 +9,10 @@ use bevy_ecs::world::World;
 
 use super::behaviour::{Behaviour, Ending, Unhandled};
 use super::hub::Hub;
-use crate::actor::{Failure, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
+use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
 use crate::digest::Digester;
 use crate::id::ActorId;
+use crate::panics;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::supervision::{Failed, Verdict};
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
@@ -28,6 +29,7 @@ pub(crate) trait Runner: Send {
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_births(&mut self, outbox: &mut Outbox);
     fn has_mail(&self) -> bool;
+    fn begin_round(&mut self);
     /// Handles the mail that waits; `false` if nobody could.
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
     /// Puts newborn actors into the world; returns parents with their children.
@@ -35,7 +37,7 @@ pub(crate) trait Runner: Send {
 
     fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending);
     fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]);
-    fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
+    fn forget_lost(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
     fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure);
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict;
     fn mute(&mut self, world: &mut World, id: ActorId, mute: bool);
@@ -85,6 +87,10 @@ impl<A: HasMailbox> Keeper<A> {
         for envelope in held.kept.drain().chain(parked) {
             if hub.keep_dead {
                 hub.dead.push(DeadLetter::of(envelope, reason, hub.tick));
+            } else if let Err(panic) = panics::catch(|| drop(envelope))
+                && hub.may_log()
+            {
+                tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
             }
         }
         self.roster.count(tally);
@@ -148,6 +154,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.has_mail()
     }
 
+    fn begin_round(&mut self) {
+        self.roster.begin_round();
+    }
+
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool {
         self.behaviour.handle(world, hub, &mut self.roster, self.cell_component)
     }
@@ -184,13 +194,15 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     /// The host app despawned an actor's entity, or took its mailbox off.
-    fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
-        if self.roster.slots.remove(id).is_some() {
+    fn forget_lost(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
+        // It may have been told to stop since, which struck it out already.
+        if let Some(entity) = self.roster.slots.remove(id) {
             hub.family.remove(id);
             hub.nurseries[self.roster.kind as usize].free(id);
-            let held = held.and_then(|held| held.downcast::<Held<A::Msg>>().ok());
-            self.bury(hub, held, DeadReason::Stopped);
+            self.behaviour.drop_state(world, entity, id);
         }
+        let held = held.and_then(|held| held.downcast::<Held<A::Msg>>().ok());
+        self.bury(hub, held, DeadReason::Stopped);
     }
 
     fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure) {
@@ -207,17 +219,17 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if verdict != Some(Verdict::Restart) {
             return Verdict::GiveUp;
         }
-        let dropped = self.with_held(world, id, |held| {
+        // Until fresh state is there the actor stays failed, so that nothing runs on the old.
+        if let Err(reason) = self.behaviour.restart(world, hub, &self.roster, id, failure) {
+            hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
+            return Verdict::Restart;
+        }
+        let resumed = self.with_held(world, id, |held| {
             held.life = Life::Running;
-            let mut dropped = None;
-            if !keep_mailbox {
-                let mail = std::mem::take(&mut held.kept);
-                dropped = Some(Box::new(Held { kept: mail, ..Held::default() }));
-            }
-            (dropped, held.kept.has_due())
+            let dropped = (!keep_mailbox).then(|| Box::new(Held { kept: std::mem::take(&mut held.kept), ..Held::default() }));
+            (dropped, held.kept.has_due() || !held.parked.is_empty())
         });
-        self.behaviour.restart(world, hub, &self.roster, id, failure);
-        if let Some((dropped, has_due)) = dropped {
+        if let Some((dropped, has_due)) = resumed {
             self.bury(hub, dropped, DeadReason::Restarted);
             if has_due {
                 self.roster.due.push(id.slot());

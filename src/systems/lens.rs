@@ -34,6 +34,8 @@ pub(crate) struct Lens<'w, 's, A: HasMailbox, D: QueryData> {
     hint: Option<BlockHint>,
     /// Row minus slot, while aimed at the block's own table.
     offset: i64,
+    /// The table lacks a column that `D` needs.
+    is_blind: bool,
     cells: &'w [UnsafeCell<Mailbox<A>>],
     entities: &'w [Entity],
     /// The first component of `D`: where its column begins, and the size of one.
@@ -55,7 +57,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     ) -> Self {
         // SAFETY: promised by the caller.
         let fetch = unsafe { D::init_fetch(world, state, last_run, this_run) };
-        Self { world, cell_component, slots, state, fetch, table: None, hint: None, offset: 0, cells: &[], entities: &[], states: (std::ptr::null(), 0) }
+        Self { world, cell_component, slots, state, fetch, table: None, hint: None, offset: 0, is_blind: false, cells: &[], entities: &[], states: (std::ptr::null(), 0) }
     }
 
     /// Turns to a block.
@@ -69,7 +71,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         }
     }
 
-    /// Turns to a table. Without the cells' column, or without what `D` needs, it shows nothing.
+    /// Turns to a table. Without the cells' column it shows nothing.
     #[cold]
     fn aim(&mut self, table_id: TableId) {
         self.table = Some(table_id);
@@ -82,11 +84,10 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         self.entities = table.entities();
         self.cells = cells;
         if D::IS_DENSE {
-            if D::matches_component_set(self.state, &|id| table.has_column(id)) {
+            self.is_blind = !D::matches_component_set(self.state, &|id| table.has_column(id));
+            if !self.is_blind {
                 // SAFETY: the table is from the fetch's world and has the columns that `D` needs.
                 unsafe { D::set_table(&mut self.fetch, self.state, table) };
-            } else {
-                self.cells = &[];
             }
         }
     }
@@ -175,6 +176,9 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     /// same row is alive.
     #[inline]
     pub(crate) unsafe fn fetch(&mut self, row: usize) -> Option<D::Item<'w, 's>> {
+        if D::IS_DENSE && self.is_blind {
+            return None;
+        }
         // SAFETY: `find` proved the row to be in the table.
         let entity = unsafe { *self.entities.get_unchecked(row) };
         if !D::IS_DENSE {

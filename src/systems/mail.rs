@@ -28,7 +28,8 @@ use super::shift::{Receive, Shift};
 use crate::actor::{Batch, Failure, Handled, HasMailbox, Newborn, Turn, Undelivered};
 use crate::digest::Digester;
 use crate::id::ActorId;
-use crate::supervision::{RestartIntensity, panics};
+use crate::panics;
+use crate::supervision::RestartIntensity;
 use crate::world::{Mailbox, Roster};
 
 /// The mail of all `A`s in this round, with the components `D` of each receiver.
@@ -193,8 +194,8 @@ impl<A: HasMailbox> Behaviour<A> for MailSystem<A> {
         self.rest.restarts(id)
     }
 
-    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) {
-        self.rest.restart(world, hub, roster, id, failure);
+    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) -> Result<(), String> {
+        self.rest.restart(world, hub, roster, id, failure)
     }
 
     fn undelivered(
@@ -213,6 +214,7 @@ impl<A: HasMailbox> Behaviour<A> for MailSystem<A> {
     }
 
     fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, _: ComponentId) -> bool {
+        let passes = roster.passes;
         let lent_hub = std::mem::replace(hub, Box::new(Hub::vacant()));
         let lent_roster = std::mem::replace(roster, Box::new(Roster::vacant()));
         world.resource_mut::<MailRoom<A>>().put_back(lent_roster, lent_hub);
@@ -226,7 +228,7 @@ impl<A: HasMailbox> Behaviour<A> for MailSystem<A> {
             Err(panic) => tracing::error!(actor_type = type_name::<A>(), panic, "a mail system panicked outside its handlers"),
         }
         // What the system did not read waits for the next tick.
-        roster.pending.is_empty()
+        roster.passes != passes
     }
 }
 
@@ -245,8 +247,8 @@ where
     type Local = ();
 
     unsafe fn work(&self, (): &mut (), _: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, D>) {
-        let mut receiver = ClosureReceiver { handle: &self.handle, turn };
-        panics::quietly(|| shift.run(&mut receiver));
+        let receiver = ClosureReceiver { handle: &self.handle, turn };
+        panics::quietly(|| shift.run(&receiver));
     }
 }
 
@@ -267,15 +269,15 @@ where
         &self.turn
     }
 
-    fn receive(&mut self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled {
+    fn receive(&self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled {
         (self.handle)(item, msg, &self.turn)
     }
 
-    fn receive_batch(&mut self, _: D::Item<'_, '_>, _: Batch<'_, A::Msg>) -> Handled {
+    fn receive_batch(&self, _: D::Item<'_, '_>, _: Batch<'_, A::Msg>) -> Handled {
         Ok(())
     }
 
-    fn take_postponed(&mut self) -> Option<A::Msg> {
-        None
+    fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)> {
+        Vec::new()
     }
 }

@@ -110,6 +110,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
         ticks,
         cell_component,
         keep_dead: hub.keep_dead,
+        relay_max: if claims == 1 && jobs.len() == 1 { hub.relay_max } else { 0 },
         chunks: jobs.len() as u32,
     };
     if claims == 1 {
@@ -125,6 +126,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
     roster.scratch = scratch;
     roster.put_away(jobs);
     roster.collect_scratch(claims);
+    hub.relayed = std::mem::take(&mut roster.scratch[0].relayed);
     hub.collect(claims);
 }
 
@@ -191,6 +193,7 @@ struct Stage<'a, A: HasMailbox, D: QueryData, C> {
     ticks: (Tick, Tick),
     cell_component: ComponentId,
     keep_dead: bool,
+    relay_max: u32,
     chunks: u32,
 }
 
@@ -208,7 +211,7 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
         // crew reads what `D` does not write; nobody changes the world's structure in a pass.
         let lens = unsafe { Lens::new(world, self.cell_component, self.slots, self.state, self.ticks) };
         let (slots, config) = (self.slots, self.config);
-        let shift = Shift { lens, slots, config, scratch, jobs, first, chunks: self.chunks, keep_dead: self.keep_dead };
+        let shift = Shift { lens, slots, config, scratch, jobs, first, chunks: self.chunks, keep_dead: self.keep_dead, relay_max: self.relay_max };
         // SAFETY: as above.
         unsafe { self.crew.work(local, world, turn, shift) };
     }

@@ -7,6 +7,9 @@
 //! here send mail and ask for more, which the next round sees to; so an endless chain of births or of
 //! failing starts takes rounds, which are bounded, and cannot hang the tick.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
@@ -17,7 +20,7 @@ use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason};
 use crate::supervision::{Failed, Verdict};
 
-/// Failures and dead letters that a tick logs one by one; the rest is summed up.
+/// Dead letters that a round logs one by one, and failures beyond which it sums up.
 const LOGGED_MAX: usize = 8;
 
 impl Engine {
@@ -64,7 +67,7 @@ impl Engine {
         for signal in signals {
             match signal {
                 Signal::Failed(id, failure) => {
-                    self.note_failure(id, &failure, failures);
+                    self.note_failure(id, &failure);
                     failures += 1;
                     self.runners[id.kind() as usize].mark_failed(world, id, failure);
                 }
@@ -74,14 +77,14 @@ impl Engine {
             }
         }
         if failures > LOGGED_MAX {
-            tracing::warn!(failures, logged = LOGGED_MAX, "more actors failed in this round");
+            tracing::warn!(failures, round = self.hub.round, "many actors failed in this round; only some are logged");
         }
         failures > 0
     }
 
-    fn note_failure(&mut self, id: ActorId, failure: &Failure, earlier: usize) {
+    fn note_failure(&mut self, id: ActorId, failure: &Failure) {
         self.stats.failures += 1;
-        if earlier < LOGGED_MAX {
+        if self.hub.may_log() {
             let actor_type = self.runners[id.kind() as usize].type_name();
             tracing::warn!(actor = %id, actor_type, kind = ?failure.kind, reason = %failure.reason, "an actor failed");
         }
@@ -130,7 +133,9 @@ impl Engine {
                 Verdict::Restart => self.stats.restarts += 1,
                 Verdict::GiveUp => {
                     let actor_type = runner.type_name();
-                    tracing::error!(actor = %id, actor_type, reason = %failure.reason, "an actor is given up after its failure, and stops");
+                    if self.hub.may_log() {
+                        tracing::error!(actor = %id, actor_type, reason = %failure.reason, "an actor is given up after its failure, and stops");
+                    }
                     given_up.push(id);
                 }
             }
@@ -160,7 +165,7 @@ impl Engine {
                 continue;
             }
             if self.hub.family.is_empty() {
-                self.stop_leaves(world, group);
+                self.stop_leaves(world, &once_each(group));
             } else {
                 group.iter().for_each(|&id| self.stop_tree(world, id));
             }
@@ -209,4 +214,13 @@ impl Engine {
             self.dead_letters.extend(dead);
         }
     }
+}
+
+/// The ids without repetitions, in the order of first mention.
+fn once_each(ids: &[ActorId]) -> Cow<'_, [ActorId]> {
+    if ids.is_sorted_by(|a, b| a < b) {
+        return Cow::Borrowed(ids);
+    }
+    let mut seen = HashSet::new();
+    ids.iter().copied().filter(|id| seen.insert(*id)).collect()
 }

@@ -24,7 +24,7 @@ use super::lens::Lens;
 use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
 use crate::id::{ActorId, BLOCK, Kind};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
-use crate::supervision::panics;
+use crate::panics;
 use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
 /// A mailbox in which mail was postponed this often is reported.
@@ -38,10 +38,10 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     const BATCH: bool;
 
     fn turn(&self) -> &Turn<'_>;
-    fn receive(&mut self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
-    fn receive_batch(&mut self, item: D::Item<'_, '_>, mail: Batch<'_, A::Msg>) -> Handled;
-    /// Takes the message that the last call postponed.
-    fn take_postponed(&mut self) -> Option<A::Msg>;
+    fn receive(&self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
+    fn receive_batch(&self, item: D::Item<'_, '_>, mail: Batch<'_, A::Msg>) -> Handled;
+    /// Takes the messages that the last call postponed, with their senders.
+    fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)>;
 }
 
 /// What a worker has for its shift.
@@ -56,12 +56,14 @@ pub(crate) struct Shift<'w, 's, A: HasMailbox, D: QueryData> {
     pub(crate) chunks: u32,
     /// Whether somebody wants to see the dead letters.
     pub(crate) keep_dead: bool,
+    /// Rounds that may be run on the spot; see [`Worker::relay`].
+    pub(crate) relay_max: u32,
 }
 
 impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
     /// Works all jobs.
-    pub(crate) fn run<R: Receive<A, D>>(self, receiver: &mut R) {
-        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead } = self;
+    pub(crate) fn run<R: Receive<A, D>>(self, receiver: &R) {
+        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead, relay_max } = self;
         let diverts_all = R::BATCH || !config.is_plain();
         let capacity = config.capacity();
         let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind() };
@@ -71,7 +73,9 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             if job.messages > 1 {
                 worker.lens.prepare_prefetch();
             }
-            let may_fill = job.messages > capacity as usize;
+            // Messages to all come on top of those counted.
+            let has_shouts = job.parts.iter().any(|(_, part)| !part.shouts.is_empty());
+            let may_fill = has_shouts || job.messages > capacity as usize;
             for (_, part) in &mut job.parts {
                 if part.shouts.is_empty() {
                     worker.segments(part, diverts_all, may_fill);
@@ -82,6 +86,9 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             worker.diverted(&job.due);
             job.due.clear();
         }
+        if relay_max > 0 {
+            worker.relay(relay_max, diverts_all);
+        }
     }
 }
 
@@ -90,13 +97,40 @@ struct Worker<'r, 'w, 's, A: HasMailbox, D: QueryData, R> {
     slots: &'s SlotTable,
     config: &'s MailboxConfig<A::Msg>,
     scratch: &'s mut Scratch<A::Msg>,
-    receiver: &'r mut R,
+    receiver: &'r R,
     keep_dead: bool,
     capacity: u32,
     kind: Kind,
 }
 
 impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '_, 's, A, D, R> {
+    /// Runs the next rounds on the spot while there is no mail but a few messages for one block of the
+    /// same type, and nothing to settle.
+    ///
+    /// A message that hops from actor to actor makes a round of every hop. Going out to the engine and
+    /// coming back costs several times the hop; the outcome is the same.
+    fn relay(&mut self, rounds_max: u32, diverts_all: bool) {
+        let kind = self.kind;
+        let mut rounds = 0;
+        while rounds < rounds_max && self.scratch.due.is_empty() {
+            let next = self.receiver.turn().outbox().with(|outbox| outbox.take_only_segment::<A::Msg>(kind));
+            let Some(segment) = next else { break };
+            rounds += 1;
+            self.receiver.turn().next_round();
+            self.receiver.turn().begin_block(0, 1);
+            let mut mail = SegmentReader::new(segment);
+            let all = mail.left();
+            if let Some(to) = mail.receivers().next() {
+                self.lens.aim_at_block(to.block());
+            }
+            self.scratch.tally.sent += all as u64;
+            self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
+            self.shelve(mail.finish());
+            self.diverted(&[]);
+        }
+        self.scratch.relayed = rounds;
+    }
+
     /// Takes a part's mail in, segment by segment.
     fn segments(&mut self, part: &mut Part<A::Msg>, diverts_all: bool, may_fill: bool) {
         for segment in part.segments.drain(..) {
@@ -146,22 +180,30 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) {
         let row = match self.lens.find(to) {
             Ok(row) => row,
-            Err(reason) => return self.dead(Envelope { to, from, msg: msg() }, reason),
+            Err(reason) => return self.dead(self.whole(to, from, msg), reason),
         };
         // SAFETY: the actor is in this worker's block.
         if !unsafe { self.lens.cell(row).is_open() } || (COUNT && !self.has_room(to)) {
-            return self.divert(Envelope { to, from, msg: msg() });
+            return self.divert(self.whole(to, from, msg));
         }
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
         let Some(item) = (unsafe { self.lens.fetch(row) }) else {
-            return self.dead(Envelope { to, from, msg: msg() }, DeadReason::NoState);
+            return self.dead(self.whole(to, from, msg), DeadReason::NoState);
         };
         self.scratch.tally.handled += 1;
         self.receiver.turn().begin(to, from);
         let handled = self.receiver.receive(item, msg());
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-            self.after(row, to, from, handled);
+            self.after::<COUNT>(row, to, handled);
         }
+    }
+
+    /// Puts an envelope together. User code may run in it (the clone of a message to all); should it
+    /// panic, that is the receiver's failure, not that of the actor before.
+    #[cold]
+    fn whole(&self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
+        self.receiver.turn().begin(to, from);
+        Envelope { to, from, msg: msg() }
     }
 
     /// Counts a message against its receiver's capacity.
@@ -181,19 +223,24 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         self.scratch.diverted.push(envelope);
     }
 
-    /// Sees to what a call wished, or to its failure.
+    /// Sees to what a call wished, or to its failure. With `COUNTED`, its message was counted against the
+    /// capacity.
     #[cold]
     #[inline(never)]
-    fn after(&mut self, row: usize, to: ActorId, from: Option<ActorId>, handled: Handled) {
+    fn after<const COUNTED: bool>(&mut self, row: usize, to: ActorId, handled: Handled) {
         if let Err(error) = handled {
             return self.fail(to, Failure { kind: FailureKind::Error, reason: error.to_string() });
         }
         let wish = self.receiver.turn().take_wish();
         let cell = self.lens.cell(row);
-        if wish.postpone()
-            && let Some(msg) = self.receiver.take_postponed()
-        {
-            self.postpone(cell, Envelope { to, from, msg });
+        if wish.postpone() {
+            for (from, msg) in self.receiver.take_postponed() {
+                // It is in the mailbox again, where it counts by itself.
+                if COUNTED && let Some(taken) = self.scratch.taken.get_mut(to.place()) {
+                    *taken -= 1;
+                }
+                self.postpone(cell, Envelope { to, from, msg });
+            }
         }
         if wish.replay()
             // SAFETY: the actor is in this worker's block.
@@ -240,7 +287,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             outbox.roll_back();
             outbox.signals.push(Signal::Failed(id, failure));
         });
-        drop(self.receiver.take_postponed());
+        let postponed = self.receiver.take_postponed();
+        drop(panics::catch(|| drop(postponed)));
         self.scratch.tally.failed += 1;
         if let Ok(row) = self.lens.find(id) {
             // SAFETY: the actor is in this worker's block.
@@ -257,13 +305,12 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn dead(&mut self, envelope: Envelope<A::Msg>, reason: DeadReason) {
         self.scratch.tally.dead[reason as usize] += 1;
         let turn = self.receiver.turn();
-        let tick = turn.tick();
-        let keep = self.keep_dead;
-        turn.outbox().with(|outbox| {
-            if keep || outbox.dead.len() < DEAD_SAMPLES {
-                outbox.dead.push(DeadLetter::of(envelope, reason, tick));
-            }
-        });
+        if self.keep_dead || turn.outbox().with(|outbox| outbox.dead.len() < DEAD_SAMPLES) {
+            let letter = DeadLetter::of(envelope, reason, turn.tick());
+            turn.outbox().with(|outbox| outbox.dead.push(letter));
+        } else if let Err(panic) = panics::catch(|| drop(envelope)) {
+            tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
+        }
     }
 
     /// Makes dead letters of all that a closed mailbox holds.
@@ -319,7 +366,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 for slot in places.by_ref() {
                     let Some(to) = slots.holder(slot) else { continue };
-                    self.scratch.tally.shouted += 1;
+                    self.scratch.tally.sent += 1;
                     if diverts_all {
                         self.scratch.diverted.push(Envelope { to, from: shout.from, msg: (shout.make)() });
                     } else {
@@ -390,7 +437,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
                     self.dead(oldest, DeadReason::MailboxFull);
                 }
                 Overflow::Fail => {
-                    fails = held.life == Life::Running;
+                    fails |= held.life == Life::Running;
                     held.life = Life::Failed;
                     self.dead(envelope, DeadReason::MailboxFull);
                 }
@@ -448,11 +495,13 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         if !held.may_run(capacity) {
             return;
         }
-        if let Some(priority) = config.priority_of() {
-            held.kept.sort_by_priority(priority);
-        }
+        let priority = config.priority_of();
         let most = budget.min(u32::try_from(held.kept.len()).unwrap_or(u32::MAX));
+        self.receiver.turn().begin(id, None);
         let caught = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(priority) = priority {
+                held.kept.sort_by_priority(priority);
+            }
             if R::BATCH { self.take_batch(row, id, cell, most) } else { self.take_each(row, cell, most) }
         }));
         if let Err(payload) = caught {
@@ -489,7 +538,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.receiver.turn().begin(to, from);
             let handled = self.receiver.receive(item, msg);
             if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-                self.after(row, to, from, handled);
+                self.after::<false>(row, to, handled);
             }
         }
     }
@@ -508,11 +557,11 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         self.receiver.turn().begin(id, None);
         let before = held.kept.len();
         let counted = CountOnDrop { before, held, tally: &mut self.scratch.tally };
-        let batch = Batch::new(&mut counted.held.kept, most);
+        let batch = Batch::new(&mut counted.held.kept, self.receiver.turn(), most);
         let handled = self.receiver.receive_batch(item, batch);
         drop(counted);
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-            self.after(row, id, None, handled);
+            self.after::<false>(row, id, handled);
         }
     }
 }

@@ -10,6 +10,7 @@ use bevy_ecs::schedule::Schedules;
 use bevy_ecs::world::World;
 
 use super::engine::Engine;
+use super::hub::LOG_LINES;
 use super::sets::ActorRound;
 use crate::id::Kind;
 use crate::world::Lost;
@@ -17,6 +18,8 @@ use crate::world::Lost;
 /// Starts a tick: counts it, and wakes what could not run in the last.
 pub(crate) fn begin_tick(engine: &mut Engine) {
     engine.hub.tick += 1;
+    engine.hub.sessions = 0;
+    engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
         engine.wake(kind);
     }
@@ -25,14 +28,15 @@ pub(crate) fn begin_tick(engine: &mut Engine) {
 /// The system of [`ThrongSystems::Rounds`](super::ThrongSystems::Rounds).
 pub(crate) fn run_rounds(world: &mut World) {
     let between = world.get_resource::<Schedules>().is_some_and(|schedules| schedules.contains(ActorRound));
+    // A system between rounds wants to see each of them.
     if !between {
         return Engine::scope(world, |engine, world| {
             engine.begin_rounds(world);
-            while engine.run_round(world) {}
+            while engine.run_round(world, true) {}
         });
     }
     Engine::scope(world, Engine::begin_rounds);
-    while Engine::scope(world, Engine::run_round) {
+    while Engine::scope(world, |engine, world| engine.run_round(world, false)) {
         world.run_schedule(ActorRound);
     }
 }
@@ -50,7 +54,11 @@ impl Engine {
     fn begin_rounds(&mut self, world: &mut World) {
         self.hub.round = 0;
         for (id, held) in world.get_resource_mut::<Lost>().map(|mut lost| lost.take()).unwrap_or_default() {
-            self.runners[id.kind() as usize].forget_lost(&mut self.hub, id, held);
+            // Its children stop as if it had been told to.
+            while let Some(child) = self.hub.family.youngest_child(id) {
+                self.stop(world, &[child]);
+            }
+            self.runners[id.kind() as usize].forget_lost(world, &mut self.hub, id, held);
         }
         self.hub.collect(1);
         self.gather();
@@ -58,7 +66,8 @@ impl Engine {
     }
 
     /// Runs one round; `false` if there was nothing to do, or the tick has had its rounds.
-    fn run_round(&mut self, world: &mut World) -> bool {
+    /// With `may_relay`, a pass may go on with the next rounds by itself if it alone has mail.
+    fn run_round(&mut self, world: &mut World, may_relay: bool) -> bool {
         if self.is_quiet() || self.hub.round >= self.rounds_max {
             return false;
         }
@@ -68,7 +77,9 @@ impl Engine {
         }
         for &kind in &awake {
             self.is_awake[kind as usize] = false;
+            self.runners[kind as usize].begin_round();
         }
+        self.hub.relay_max = if may_relay && awake.len() == 1 { self.rounds_max - self.hub.round - 1 } else { 0 };
         for &kind in &awake {
             self.run_kind(world, kind);
         }
@@ -76,9 +87,11 @@ impl Engine {
         // Kinds woken meanwhile are in the new list; the old one gives its memory.
         awake.append(&mut self.awake);
         self.awake = awake;
+        self.hub.round += self.hub.relayed;
         self.settle(world);
         self.hub.round += 1;
-        self.stats.rounds += 1;
+        self.stats.rounds += u64::from(self.hub.relayed) + 1;
+        self.hub.relayed = 0;
         true
     }
 

@@ -22,7 +22,8 @@ pub(crate) struct Job<M> {
 /// What one worker counts in a pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) shouted: u64,
+    /// Messages that were sent and not gathered: to all actors of a type, or in a relay.
+    pub(crate) sent: u64,
     pub(crate) handled: u64,
     pub(crate) failed: u64,
     pub(crate) overflowed: u64,
@@ -35,7 +36,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Adds what was counted to the type's statistics.
     pub(crate) fn add_to(self, stats: &mut MailStats) {
-        stats.sent += self.shouted;
+        stats.sent += self.sent;
         stats.handled += self.handled;
         stats.failed += self.failed;
         stats.overflowed += self.overflowed;
@@ -56,11 +57,13 @@ pub(crate) struct Scratch<M> {
     /// Slots to visit in the next round.
     pub(crate) due: Vec<u32>,
     pub(crate) tally: Tally,
+    /// Rounds that the worker ran on its own.
+    pub(crate) relayed: u32,
 }
 
 impl<M> Default for Scratch<M> {
     fn default() -> Self {
-        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default() }
+        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0 }
     }
 }
 
@@ -72,8 +75,12 @@ pub(crate) struct Roster<A: HasMailbox> {
     stats: MailStats,
     /// Messages in mailboxes, counted as they go in and out.
     kept: i64,
-    /// Lanes with mail for the next pass, in order.
-    pub(crate) pending: Vec<LaneSlot>,
+    /// Lanes that were sent in this round, in order: mail for the next.
+    incoming: Vec<LaneSlot>,
+    /// Lanes with mail for this round's pass, in order.
+    pending: Vec<LaneSlot>,
+    /// Passes run over this mail.
+    pub(crate) passes: u64,
     spare: Vec<LaneSlot>,
     /// Slots with kept mail that is due in the next pass; any order, maybe twice.
     pub(crate) due: Vec<u32>,
@@ -90,7 +97,9 @@ impl<A: HasMailbox> Roster<A> {
             config,
             stats: MailStats::default(),
             kept: 0,
+            incoming: Vec::new(),
             pending: Vec::new(),
+            passes: 0,
             spare: Vec::new(),
             due: Vec::new(),
             births: Vec::new(),
@@ -105,7 +114,12 @@ impl<A: HasMailbox> Roster<A> {
     }
 
     pub(crate) fn has_mail(&self) -> bool {
-        !self.pending.is_empty() || !self.due.is_empty()
+        !self.incoming.is_empty() || !self.pending.is_empty() || !self.due.is_empty()
+    }
+
+    /// A round begins: what was sent until now is to be handled.
+    pub(crate) fn begin_round(&mut self) {
+        self.pending.append(&mut self.incoming);
     }
 
     /// Takes a lane's mail over, leaving an empty lane in its place.
@@ -116,13 +130,14 @@ impl<A: HasMailbox> Roster<A> {
         // The worker keeps its shelf.
         std::mem::swap(&mut lane::<A>(&mut taken).shelf, &mut lane::<A>(slot).shelf);
         taken.swap(slot);
-        self.pending.push(taken);
+        self.incoming.push(taken);
     }
 
     /// Sorts what waits into one job a block, blocks ascending.
     pub(crate) fn make_jobs(&mut self) -> Vec<Job<A::Msg>> {
         let mut jobs = std::mem::take(&mut self.jobs);
         debug_assert!(jobs.is_empty());
+        self.passes += 1;
         for block in self.blocks_with_mail() {
             let mut job = Job { block, messages: 0, parts: SmallVec::new(), due: Vec::new() };
             for (index, slot) in self.pending.iter_mut().enumerate() {
@@ -204,7 +219,8 @@ impl<A: HasMailbox> Roster<A> {
 
     /// The accounting, with `queued` counted where the mail is.
     pub(crate) fn stats(&mut self) -> MailStats {
-        let on_their_way: usize = self.pending.iter_mut().map(|slot| lane::<A>(slot).len()).sum();
+        let lanes = self.pending.iter_mut().chain(&mut self.incoming);
+        let on_their_way: usize = lanes.map(|slot| lane::<A>(slot).len()).sum();
         let queued = on_their_way as i64 + self.kept;
         MailStats { queued: u64::try_from(queued).unwrap_or(u64::MAX), ..self.stats.clone() }
     }

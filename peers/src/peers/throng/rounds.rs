@@ -46,6 +46,15 @@ impl<R: Route> Actor for Member<R> {
             Post::Payload { value, sender } => self.node.receive(Payload { value, sender: u64::from(sender) }),
             Post::Trigger(round) => {
                 let Traffic { route, all } = &**cx.params();
+                if route.fan() > 1 {
+                    // One sender to all: throng has a primitive for that.
+                    let mut first = None;
+                    self.node.emit(cx.id().slot(), round, route, |_, payload| first = first.or(Some(payload)));
+                    if let Some(Payload { value, sender }) = first {
+                        cx.broadcast::<Self>(Post::Payload { value, sender: sender as u32 });
+                    }
+                    return Ok(());
+                }
                 self.node.emit(cx.id().slot(), round, route, |to, payload| {
                     let to = all.get(to as usize).expect("a route stays within the population");
                     let Payload { value, sender } = payload;
