@@ -2,6 +2,7 @@
 
 mod actor;
 mod border;
+mod cache;
 mod digest;
 mod error;
 mod id;

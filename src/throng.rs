@@ -195,7 +195,7 @@ impl<W: BorrowMut<World>> Throng<W> {
         self.ensure_registered::<A>();
         self.engine(|engine, world| {
             let ids = engine.reserve::<A>(states.len());
-            let births = states.into_iter().zip(&ids).map(|(state, &id)| Newborn { id, parent: None, state });
+            let births = states.into_iter().zip(&ids).map(|(state, &id)| Newborn { id, state });
             engine.bear_now(world, births.collect());
             ActorRefs::new(&ids)
         })
@@ -221,7 +221,7 @@ impl<W: BorrowMut<World>> Throng<W> {
         self.engine(|engine, world| {
             let make: Arc<dyn Fn(ActorId) -> A + Send + Sync> = Arc::new(make);
             let ids = engine.reserve::<A>(n);
-            let births = ids.iter().map(|&id| Newborn { id, parent: None, state: make(id) }).collect();
+            let births = ids.iter().map(|&id| Newborn { id, state: make(id) }).collect();
             engine.set_factories(&ids, &make);
             engine.bear_now(world, births);
             ActorRefs::new(&ids)
@@ -292,7 +292,7 @@ impl<W: BorrowMut<World>> Throng<W> {
         self.engine(|engine, _| {
             if let Some(kind) = engine.kind_of::<A>() {
                 let shout = Shout { from: None, make: Box::new(move || msg.clone()) };
-                engine.hub.host().with(|outbox| outbox.shout(kind, shout));
+                engine.hub.host().with(|outbox| outbox.shout::<A>(kind, shout));
             }
         });
     }

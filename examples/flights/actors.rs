@@ -57,8 +57,13 @@ pub(crate) struct Outcome {
 /// To a flight.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FlightMsg {
-    Departed { minute: u32 },
-    Arrived { minute: u32, outcome: Outcome },
+    Departed {
+        minute: u32,
+    },
+    Arrived {
+        minute: u32,
+        outcome: Outcome,
+    },
     Cancelled,
     /// The runway is yours.
     Cleared,
@@ -332,7 +337,9 @@ pub(crate) enum AirlineMsg {
     Cancelled,
     TookOff,
     /// Minutes behind schedule, negative if early.
-    Landed { minutes: i16 },
+    Landed {
+        minutes: i16,
+    },
 }
 
 impl Actor for Airline {

@@ -53,9 +53,7 @@ fn chart_path(text: &str) -> Result<PathBuf, String> {
         return Err("this is not a file".to_owned());
     }
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
-            Err(format!("there is no directory {}", parent.display()))
-        }
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(format!("there is no directory {}", parent.display())),
         _ => Ok(path.to_owned()),
     }
 }

@@ -101,17 +101,10 @@ impl Year {
         let aircraft = table(&mut reader, "the aircraft", Reader::text)?;
         let flights = flights(&mut reader, rows)?;
         reader.finish()?;
-        let mut year = Self {
-            flights,
-            carriers,
-            airports,
-            clocks,
-            aircraft,
-        };
+        let mut year = Self { flights, carriers, airports, clocks, aircraft };
         year.check()?;
         // The file keeps the flights of a route together, because that packs better.
-        year.flights
-            .sort_unstable_by_key(|f| (f.day, f.sched_dep, f.carrier, f.number, f.origin));
+        year.flights.sort_unstable_by_key(|f| (f.day, f.sched_dep, f.carrier, f.number, f.origin));
         Ok(year)
     }
 
@@ -122,10 +115,7 @@ impl Year {
                 return Err(DataError::Range { what, row });
             }
             if flight.dep_time.is_some() && flight.aircraft.is_none() {
-                return Err(DataError::Missing {
-                    what: "the aircraft",
-                    row,
-                });
+                return Err(DataError::Missing { what: "the aircraft", row });
             }
         }
         Ok(())
@@ -138,26 +128,12 @@ impl Year {
     fn bad_index(&self, flight: &Flight) -> Option<&'static str> {
         let aircraft = flight.aircraft.map(usize::from);
         let indexes = [
-            (
-                "the airline",
-                Some(flight.carrier.into()),
-                self.carriers.len(),
-            ),
-            (
-                "the origin",
-                Some(flight.origin.into()),
-                self.airports.len(),
-            ),
-            (
-                "the destination",
-                Some(flight.dest.into()),
-                self.airports.len(),
-            ),
+            ("the airline", Some(flight.carrier.into()), self.carriers.len()),
+            ("the origin", Some(flight.origin.into()), self.airports.len()),
+            ("the destination", Some(flight.dest.into()), self.airports.len()),
             ("the aircraft", aircraft, self.aircraft.len()),
         ];
-        let beyond = indexes
-            .into_iter()
-            .find(|(_, index, len)| index.is_some_and(|i| i >= *len));
+        let beyond = indexes.into_iter().find(|(_, index, len)| index.is_some_and(|i| i >= *len));
         beyond.map(|(what, ..)| what)
     }
 }
@@ -168,20 +144,11 @@ fn bad_time(flight: &Flight) -> Option<&'static str> {
     let off_clock = |time| !(1..=MINUTES_PER_DAY).contains(&time);
     let faults = [
         ("the day", flight.day >= DAYS),
-        (
-            "the scheduled departure",
-            flight.sched_dep >= MINUTES_PER_DAY,
-        ),
+        ("the scheduled departure", flight.sched_dep >= MINUTES_PER_DAY),
         ("the arrival", flight.arr_time.is_some_and(off_clock)),
         ("an arrival without departure", arrived && !departed),
-        (
-            "a delay without arrival",
-            flight.arr_delay.is_some() && !arrived,
-        ),
-        (
-            "time in the air without arrival",
-            flight.air_time.is_some() && !arrived,
-        ),
+        ("a delay without arrival", flight.arr_delay.is_some() && !arrived),
+        ("time in the air without arrival", flight.air_time.is_some() && !arrived),
     ];
     let fault = faults.into_iter().find(|(_, bad)| *bad);
     fault.map(|(what, _)| what)
@@ -197,10 +164,7 @@ fn table<'a, T>(
 }
 
 fn named(reader: &mut Reader<'_>, what: &'static str) -> Result<Named, DataError> {
-    Ok(Named {
-        code: reader.text(what)?,
-        name: reader.text(what)?,
-    })
+    Ok(Named { code: reader.text(what)?, name: reader.text(what)? })
 }
 
 fn place(reader: &mut Reader<'_>, what: &'static str) -> Result<(Named, Clock), DataError> {
@@ -228,12 +192,8 @@ fn flights(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<Flight>, DataErro
     reader.plain("the departure delay", all, set_dep_delay)?;
     reader.plain("the arrival delay", all, set_arr_delay)?;
     reader.plain("the arrival", all, set_arr_time)?;
-    reader.plain("the aircraft", all, |f, value| {
-        store(&mut f.aircraft, value)
-    })?;
-    reader.deltas("the time in the air", all, |f, value| {
-        store(&mut f.air_time, value)
-    })?;
+    reader.plain("the aircraft", all, |f, value| store(&mut f.aircraft, value))?;
+    reader.deltas("the time in the air", all, |f, value| store(&mut f.air_time, value))?;
     Ok(flights)
 }
 
@@ -260,17 +220,12 @@ fn set_dep_delay(flight: &mut Flight, delay: Option<i64>) -> bool {
 /// Stored as what was lost or made up on the way.
 fn set_arr_delay(flight: &mut Flight, change: Option<i64>) -> bool {
     let left = i64::from(flight.dep_delay.unwrap_or(0));
-    store(
-        &mut flight.arr_delay,
-        change.map(|change| change.wrapping_add(left)),
-    )
+    store(&mut flight.arr_delay, change.map(|change| change.wrapping_add(left)))
 }
 
 /// Stored as the difference from schedule plus delay, or from 0 if there is no delay.
 fn set_arr_time(flight: &mut Flight, change: Option<i64>) -> bool {
-    let due = flight
-        .arr_delay
-        .and_then(|delay| clock_time(flight.sched_arr, delay.into()));
+    let due = flight.arr_delay.and_then(|delay| clock_time(flight.sched_arr, delay.into()));
     let time = change.map(|change| change.wrapping_add(due.unwrap_or(0).into()));
     store(&mut flight.arr_time, time)
 }
@@ -287,8 +242,7 @@ pub(crate) mod tests {
     use std::sync::LazyLock;
 
     /// Decoded once for all tests.
-    pub(crate) static YEAR: LazyLock<Year> =
-        LazyLock::new(|| Year::load().expect("invariant: built in"));
+    pub(crate) static YEAR: LazyLock<Year> = LazyLock::new(|| Year::load().expect("invariant: built in"));
 
     fn sum<T: Into<i64>>(field: impl Fn(&Flight) -> Option<T>) -> (usize, i64) {
         let values = YEAR.flights.iter().filter_map(field).map(Into::into);
@@ -313,16 +267,9 @@ pub(crate) mod tests {
 
     #[test]
     fn tables_are_complete() {
-        let sizes = (
-            YEAR.carriers.len(),
-            YEAR.airports.len(),
-            YEAR.aircraft.len(),
-        );
+        let sizes = (YEAR.carriers.len(), YEAR.airports.len(), YEAR.aircraft.len());
         assert_eq!(sizes, (16, 107, 4_043));
-        let united = Named {
-            code: "UA".to_owned(),
-            name: "United Air Lines Inc.".to_owned(),
-        };
+        let united = Named { code: "UA".to_owned(), name: "United Air Lines Inc.".to_owned() };
         assert!(YEAR.carriers.contains(&united));
     }
 
@@ -330,18 +277,11 @@ pub(crate) mod tests {
     #[test]
     fn a_known_flight() {
         let known = |f: &&Flight| f.day == 0 && f.number == 1545 && f.sched_dep == 315;
-        let flight = YEAR
-            .flights
-            .iter()
-            .find(known)
-            .expect("invariant: UA 1545 flew that day");
+        let flight = YEAR.flights.iter().find(known).expect("invariant: UA 1545 flew that day");
         assert_eq!(YEAR.carriers[usize::from(flight.carrier)].code, "UA");
         assert_eq!(YEAR.airports[usize::from(flight.origin)].code, "EWR");
         assert_eq!(YEAR.airports[usize::from(flight.dest)].code, "IAH");
-        assert_eq!(
-            flight.aircraft.map(|a| &YEAR.aircraft[usize::from(a)][..]),
-            Some("N14228")
-        );
+        assert_eq!(flight.aircraft.map(|a| &YEAR.aircraft[usize::from(a)][..]), Some("N14228"));
         assert_eq!((flight.dep_time, flight.arr_time), (Some(317), Some(510)));
         assert_eq!((flight.dep_delay, flight.arr_delay), (Some(2), Some(11)));
         assert_eq!((flight.air_time, flight.distance), (Some(227), 1400));

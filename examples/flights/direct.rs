@@ -58,10 +58,7 @@ impl Tally {
         self.sum += other.sum;
     }
 
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "counts and sums stay far below 2^52"
-    )]
+    #[allow(clippy::cast_precision_loss, reason = "counts and sums stay far below 2^52")]
     pub(crate) fn mean(self) -> Option<f64> {
         (self.count > 0).then(|| self.sum as f64 / self.count as f64)
     }
@@ -70,11 +67,7 @@ impl Tally {
 impl AirportFigures {
     /// Adds those of the same airport under another name.
     pub(crate) fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self
-            .departures_by_hour
-            .iter_mut()
-            .zip(other.departures_by_hour)
-        {
+        for (mine, theirs) in self.departures_by_hour.iter_mut().zip(other.departures_by_hour) {
             *mine += theirs;
         }
         self.arrivals += other.arrivals;
@@ -83,10 +76,7 @@ impl AirportFigures {
     /// The hour with the most departures (the earliest of equals) and their number.
     pub(crate) fn busiest_hour(&self) -> Option<(usize, u32)> {
         let hours = self.departures_by_hour.into_iter().enumerate();
-        hours
-            .rev()
-            .max_by_key(|&(_, departures)| departures)
-            .filter(|&(_, departures)| departures > 0)
+        hours.rev().max_by_key(|&(_, departures)| departures).filter(|&(_, departures)| departures > 0)
     }
 }
 
@@ -195,14 +185,9 @@ pub(crate) fn top<T, K: Ord>(items: &[T], count: usize, key: impl Fn(&T) -> K) -
 }
 
 /// The airlines that had an arrival, the latest on average first, with their mean delay.
-pub(crate) fn carriers_by_delay<'a>(
-    year: &'a Year,
-    figures: &Figures,
-) -> Vec<(&'a Named, Tally, f64)> {
+pub(crate) fn carriers_by_delay<'a>(year: &'a Year, figures: &Figures) -> Vec<(&'a Named, Tally, f64)> {
     let airlines = year.carriers.iter().zip(&figures.carriers);
-    let mut means: Vec<_> = airlines
-        .filter_map(|(name, tally)| Some((name, *tally, tally.mean()?)))
-        .collect();
+    let mut means: Vec<_> = airlines.filter_map(|(name, tally)| Some((name, *tally, tally.mean()?))).collect();
     means.sort_by(|a, b| b.2.total_cmp(&a.2));
     means
 }
@@ -221,22 +206,14 @@ mod tests {
     }
 
     fn close(tally: Tally, published: f64) -> bool {
-        tally
-            .mean()
-            .is_some_and(|mean| (mean - published).abs() <= 0.005)
+        tally.mean().is_some_and(|mean| (mean - published).abs() <= 0.005)
     }
 
     #[test]
     fn published_totals() {
         assert_eq!(FIGURES.flights, 336_776);
         assert_eq!(FIGURES.cancelled, 8_255);
-        assert_eq!(
-            FIGURES.arrival_delay,
-            Tally {
-                count: 327_346,
-                sum: 2_257_174
-            }
-        );
+        assert_eq!(FIGURES.arrival_delay, Tally { count: 327_346, sum: 2_257_174 });
         assert!(close(FIGURES.arrival_delay, 6.895));
     }
 
@@ -256,13 +233,8 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_whole() {
-        let delays = FIGURES
-            .carriers
-            .iter()
-            .fold(Tally::default(), |all, tally| Tally {
-                count: all.count + tally.count,
-                sum: all.sum + tally.sum,
-            });
+        let delays =
+            FIGURES.carriers.iter().fold(Tally::default(), |all, tally| Tally { count: all.count + tally.count, sum: all.sum + tally.sum });
         assert_eq!(delays, FIGURES.arrival_delay);
         let hours = FIGURES.airports.iter().flat_map(|a| a.departures_by_hour);
         let departures: u64 = hours.map(u64::from).sum();
@@ -275,23 +247,14 @@ mod tests {
 
     #[test]
     fn only_new_york_has_departures() {
-        let busy = YEAR
-            .airports
-            .iter()
-            .filter(|a| airport(&a.code).busiest_hour().is_some());
-        assert_eq!(
-            busy.map(|a| &a.code[..]).collect::<Vec<_>>(),
-            ["EWR", "JFK", "LGA"]
-        );
+        let busy = YEAR.airports.iter().filter(|a| airport(&a.code).busiest_hour().is_some());
+        assert_eq!(busy.map(|a| &a.code[..]).collect::<Vec<_>>(), ["EWR", "JFK", "LGA"]);
     }
 
     #[test]
     fn most_used_aircraft() {
         let most = top(&FIGURES.aircraft, 1, |a| a.planned)[0];
-        assert_eq!(
-            (&YEAR.aircraft[most][..], FIGURES.aircraft[most].planned),
-            ("N725MQ", 575)
-        );
+        assert_eq!((&YEAR.aircraft[most][..], FIGURES.aircraft[most].planned), ("N725MQ", 575));
         let longest = top(&FIGURES.aircraft, 1, |a| a.air_minutes)[0];
         assert_eq!(YEAR.aircraft[longest], "N328AA");
         assert_eq!(FIGURES.aircraft[longest].air_minutes, 123_768);
@@ -301,10 +264,7 @@ mod tests {
     fn top_keeps_the_first_of_equals() {
         assert_eq!(top(&[1, 3, 2, 3], 3, |&n| n), [1, 3, 2]);
         assert_eq!(AirportFigures::default().busiest_hour(), None);
-        let even = AirportFigures {
-            departures_by_hour: [7; HOURS],
-            arrivals: 0,
-        };
+        let even = AirportFigures { departures_by_hour: [7; HOURS], arrivals: 0 };
         assert_eq!(even.busiest_hour(), Some((0, 7)));
     }
 }

@@ -25,10 +25,7 @@ pub(crate) struct Event {
 /// All events of the year in order: a departure and, if the flight came in, an arrival for each
 /// flight that left, and one cancellation for each other.
 pub(crate) fn timeline(year: &Year) -> Vec<Event> {
-    let mut events: Vec<Event> = (0_u32..)
-        .zip(&year.flights)
-        .flat_map(|(index, flight)| events_of(year, index, flight))
-        .collect();
+    let mut events: Vec<Event> = (0_u32..).zip(&year.flights).flat_map(|(index, flight)| events_of(year, index, flight)).collect();
     events.sort_unstable();
     events
 }
@@ -41,11 +38,7 @@ fn events_of(year: &Year, index: u32, flight: &Flight) -> impl Iterator<Item = E
         None => (scheduled_minute(flight), Kind::Cancelled),
     };
     let second = arrived.map(|(departed, minutes)| (departed + minutes, Kind::Arrived));
-    let event = move |(minute, kind)| Event {
-        minute,
-        kind,
-        flight: index,
-    };
+    let event = move |(minute, kind)| Event { minute, kind, flight: index };
     std::iter::once(first).chain(second).map(event)
 }
 
@@ -99,11 +92,7 @@ mod tests {
         let mut seen: Vec<Option<Kind>> = vec![None; YEAR.flights.len()];
         for event in &*EVENTS {
             let state = &mut seen[event.flight as usize];
-            let before = if event.kind == Kind::Arrived {
-                Some(Kind::Departed)
-            } else {
-                None
-            };
+            let before = if event.kind == Kind::Arrived { Some(Kind::Departed) } else { None };
             assert_eq!(*state, before, "{event:?}");
             *state = Some(event.kind);
         }
@@ -116,34 +105,19 @@ mod tests {
         for flight in &YEAR.flights {
             if let (Some(air), Some(gate)) = (flight.air_time, minutes_under_way(&YEAR, flight)) {
                 let taxi = i64::from(gate) - i64::from(air);
-                assert!(
-                    (5..=235).contains(&taxi),
-                    "{flight:?} taxied for {taxi} minutes"
-                );
+                assert!((5..=235).contains(&taxi), "{flight:?} taxied for {taxi} minutes");
             }
         }
     }
 
     #[test]
     fn late_flights_leave_on_the_next_day() {
-        let flight = Flight {
-            day: 1,
-            sched_dep: 1_430,
-            dep_delay: Some(20),
-            dep_time: Some(10),
-            arr_time: Some(5),
-            ..Flight::default()
-        };
+        let flight = Flight { day: 1, sched_dep: 1_430, dep_delay: Some(20), dep_time: Some(10), arr_time: Some(5), ..Flight::default() };
         assert_eq!(scheduled_minute(&flight), 2_870);
         assert_eq!(departure_minute(&flight), Some(2_890));
         let to = |code| YEAR.airports.iter().position(|a| a.code == code);
-        let dest = to("ORD")
-            .and_then(|i| u8::try_from(i).ok())
-            .expect("invariant: ORD is served");
+        let dest = to("ORD").and_then(|i| u8::try_from(i).ok()).expect("invariant: ORD is served");
         // 00:10 in New York to 00:05 in Chicago, an hour behind.
-        assert_eq!(
-            minutes_under_way(&YEAR, &Flight { dest, ..flight }),
-            Some(55)
-        );
+        assert_eq!(minutes_under_way(&YEAR, &Flight { dest, ..flight }), Some(55));
     }
 }

@@ -71,13 +71,8 @@ fn show(args: &Args) -> Result<(), Box<dyn Error>> {
 
 fn print(args: &Args, year: &Year, plan: Plan, replay: &Replay) -> io::Result<()> {
     let stats = &replay.stats;
-    let run = RunStats {
-        actors: stats.actors,
-        threads: plan.threads,
-        ticks: stats.ticks,
-        messages: stats.mail.handled,
-        elapsed: replay.elapsed,
-    };
+    let run =
+        RunStats { actors: stats.actors, threads: plan.threads, ticks: stats.ticks, messages: stats.mail.handled, elapsed: replay.elapsed };
     let mut out = io::stdout().lock();
     report::print(&mut out, year, &replay.figures, &replay.runways, &run)?;
     writeln!(out, "The year flew {} time(s); all figures equal those computed straight from the file.", plan.copies)?;

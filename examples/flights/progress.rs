@@ -33,6 +33,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// `minutes` is how many there will be.
+    #[expect(clippy::disallowed_methods, reason = "people, not actors, read this clock")]
     pub(crate) fn new(minutes: u32, quiet: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(minutes.into()) };
         let style = ProgressStyle::with_template("{elapsed_precise} [{bar:40}] {percent:>3}% {msg}, {eta} left");
@@ -70,8 +71,7 @@ impl Progress {
 
 /// The number and name of the month whose last day this is.
 fn month_ending(day: u32) -> Option<(usize, &'static str)> {
-    let ends = (1..).zip(MONTH_ENDS);
-    ends.into_iter().find(|(_, (end, _))| *end == day).map(|(number, (_, name))| (number, name))
+    (1..).zip(MONTH_ENDS).find(|(_, (end, _))| *end == day).map(|(number, (_, name))| (number, name))
 }
 
 #[cfg(test)]

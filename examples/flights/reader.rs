@@ -33,8 +33,7 @@ pub(crate) enum DataError {
 pub(crate) fn unpack(file: &[u8]) -> Result<Vec<u8>, DataError> {
     let packed = file.strip_prefix(MAGIC).ok_or(DataError::Magic)?;
     // The zlib container carries a checksum of the unpacked bytes, verified here.
-    decompress_to_vec_zlib_with_limit(packed, MAX_BODY)
-        .map_err(|error| DataError::Unpack(error.to_string()))
+    decompress_to_vec_zlib_with_limit(packed, MAX_BODY).map_err(|error| DataError::Unpack(error.to_string()))
 }
 
 /// A position in the unpacked bytes; every read names what it reads, for the error.
@@ -166,10 +165,7 @@ mod tests {
         assert_eq!(unzigzag(u64::MAX), i64::MIN);
         assert_eq!(unzigzag(u64::MAX - 1), i64::MAX);
         let mut long = [0xff; 10];
-        assert_eq!(
-            Reader::new(&long).count("test"),
-            Err(DataError::TooLarge("test"))
-        );
+        assert_eq!(Reader::new(&long).count("test"), Err(DataError::TooLarge("test")));
         long[9] = 1;
         assert_eq!(Reader::new(&long).signed("test"), Ok(i64::MIN));
     }
@@ -189,10 +185,7 @@ mod tests {
     fn narrow_refuses_na_and_overflow() {
         let mut rows = [0_u8; 2];
         let mut narrow = |bytes: &[u8]| Reader::new(bytes).narrow("test", &mut rows, |r, v| *r = v);
-        let bad_row = Err(DataError::Range {
-            what: "test",
-            row: 1,
-        });
+        let bad_row = Err(DataError::Range { what: "test", row: 1 });
         assert_eq!(narrow(&[3, 0]), bad_row);
         assert_eq!(narrow(&[3, 4]), bad_row);
         assert_eq!(narrow(&[3]), Err(DataError::Short("test")));
@@ -200,18 +193,9 @@ mod tests {
 
     #[test]
     fn counts_and_texts_stay_inside_the_file() {
-        assert_eq!(
-            Reader::new(&[4, b'a']).text("name"),
-            Err(DataError::Short("name"))
-        );
-        assert_eq!(
-            Reader::new(&[1, 0xff]).text("name"),
-            Err(DataError::Text("name"))
-        );
-        assert_eq!(
-            Reader::new(&[2, b'o', b'k']).text("name"),
-            Ok("ok".to_owned())
-        );
+        assert_eq!(Reader::new(&[4, b'a']).text("name"), Err(DataError::Short("name")));
+        assert_eq!(Reader::new(&[1, 0xff]).text("name"), Err(DataError::Text("name")));
+        assert_eq!(Reader::new(&[2, b'o', b'k']).text("name"), Ok("ok".to_owned()));
         assert_eq!(Reader::new(&[0]).finish(), Err(DataError::Trailing(1)));
     }
 }

@@ -51,32 +51,17 @@ pub(crate) struct ChartError {
 }
 
 /// Writes every table of the report.
-pub(crate) fn print(
-    out: &mut impl Write,
-    year: &Year,
-    figures: &Figures,
-    runways: &[RunwayFigures],
-    run: &RunStats,
-) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, year: &Year, figures: &Figures, runways: &[RunwayFigures], run: &RunStats) -> io::Result<()> {
     let by_flights = |usage: &Usage| u64::from(usage.flown);
     let by_air_time = |usage: &Usage| usage.air_minutes;
     let tables = [
         ("The year", totals(figures)),
         ("Mean arrival delay by airline", airlines(year, figures)),
-        (
-            "Busiest hour, by actual departure",
-            busiest_hours(year, figures),
-        ),
+        ("Busiest hour, by actual departure", busiest_hours(year, figures)),
         ("Most arrivals", arrivals(year, figures)),
         ("Longest runway queues", runway_queues(year, runways)),
-        (
-            "Aircraft with the most flights",
-            aircraft(year, figures, by_flights),
-        ),
-        (
-            "Aircraft longest in the air",
-            aircraft(year, figures, by_air_time),
-        ),
+        ("Aircraft with the most flights", aircraft(year, figures, by_flights)),
+        ("Aircraft longest in the air", aircraft(year, figures, by_air_time)),
         ("The run", run_table(run)),
     ];
     for (title, table) in tables {
@@ -88,10 +73,7 @@ pub(crate) fn print(
 /// A table with text on the left and, from column `numbers` on, numbers on the right.
 fn table<const N: usize>(header: [&str; N], numbers: usize, rows: Vec<[String; N]>) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_header(header)
-        .add_rows(rows);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header).add_rows(rows);
     for column in table.column_iter_mut().skip(numbers) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -99,44 +81,16 @@ fn table<const N: usize>(header: [&str; N], numbers: usize, rows: Vec<[String; N
 }
 
 fn totals(figures: &Figures) -> Table {
-    let mean = figures
-        .arrival_delay
-        .mean()
-        .map_or_else(|| "-".to_owned(), |m| format!("{m:.3}"));
-    let row = [
-        grouped(figures.flights),
-        grouped(figures.cancelled),
-        grouped(figures.arrival_delay.count),
-        mean,
-    ];
-    table(
-        [
-            "flights",
-            "cancelled",
-            "with an arrival delay",
-            "mean delay, min",
-        ],
-        0,
-        vec![row],
-    )
+    let mean = figures.arrival_delay.mean().map_or_else(|| "-".to_owned(), |m| format!("{m:.3}"));
+    let row = [grouped(figures.flights), grouped(figures.cancelled), grouped(figures.arrival_delay.count), mean];
+    table(["flights", "cancelled", "with an arrival delay", "mean delay, min"], 0, vec![row])
 }
 
 fn airlines(year: &Year, figures: &Figures) -> Table {
     let rows = carriers_by_delay(year, figures)
         .into_iter()
-        .map(|(airline, tally, mean)| {
-            [
-                airline.code.clone(),
-                airline.name.clone(),
-                grouped(tally.count),
-                format!("{mean:.2}"),
-            ]
-        });
-    table(
-        ["", "airline", "arrivals timed", "mean delay, min"],
-        2,
-        rows.collect(),
-    )
+        .map(|(airline, tally, mean)| [airline.code.clone(), airline.name.clone(), grouped(tally.count), format!("{mean:.2}")]);
+    table(["", "airline", "arrivals timed", "mean delay, min"], 2, rows.collect())
 }
 
 fn busiest_hours(year: &Year, figures: &Figures) -> Table {
@@ -144,12 +98,7 @@ fn busiest_hours(year: &Year, figures: &Figures) -> Table {
     let rows = airports.filter_map(|(airport, counted)| {
         let (hour, departures) = counted.busiest_hour()?;
         let hour = format!("{hour:02}:00-{hour:02}:59");
-        Some([
-            airport.code.clone(),
-            airport.name.clone(),
-            hour,
-            grouped(departures.into()),
-        ])
+        Some([airport.code.clone(), airport.name.clone(), hour, grouped(departures.into())])
     });
     table(["", "airport", "hour", "departures"], 2, rows.collect())
 }
@@ -168,11 +117,7 @@ fn runway_queues(year: &Year, runways: &[RunwayFigures]) -> Table {
     let longest = top(runways, TOP_RUNWAYS, |runway| runway.longest_queue);
     let rows = longest.into_iter().map(|index| {
         let (airport, runway) = (&year.airports[index], &runways[index]);
-        let mean = Tally {
-            count: runway.waited.into(),
-            sum: runway.waited_minutes.cast_signed(),
-        }
-        .mean();
+        let mean = Tally { count: runway.waited.into(), sum: runway.waited_minutes.cast_signed() }.mean();
         [
             airport.code.clone(),
             airport.name.clone(),
@@ -182,44 +127,21 @@ fn runway_queues(year: &Year, runways: &[RunwayFigures]) -> Table {
             grouped(runway.longest_queue.into()),
         ]
     });
-    table(
-        [
-            "",
-            "airport",
-            "cleared",
-            "of them waited",
-            "mean wait, min",
-            "longest queue",
-        ],
-        2,
-        rows.collect(),
-    )
+    table(["", "airport", "cleared", "of them waited", "mean wait, min", "longest queue"], 2, rows.collect())
 }
 
 fn aircraft(year: &Year, figures: &Figures, key: impl Fn(&Usage) -> u64) -> Table {
-    let rows = top(&figures.aircraft, TOP_AIRCRAFT, key)
-        .into_iter()
-        .map(|index| {
-            let usage = &figures.aircraft[index];
-            [
-                year.aircraft[index].clone(),
-                grouped(usage.planned.into()),
-                grouped(usage.flown.into()),
-                grouped(usage.air_minutes),
-                grouped(usage.miles),
-            ]
-        });
-    table(
+    let rows = top(&figures.aircraft, TOP_AIRCRAFT, key).into_iter().map(|index| {
+        let usage = &figures.aircraft[index];
         [
-            "aircraft",
-            "planned",
-            "flown",
-            "minutes in the air",
-            "miles",
-        ],
-        1,
-        rows.collect(),
-    )
+            year.aircraft[index].clone(),
+            grouped(usage.planned.into()),
+            grouped(usage.flown.into()),
+            grouped(usage.air_minutes),
+            grouped(usage.miles),
+        ]
+    });
+    table(["aircraft", "planned", "flown", "minutes in the air", "miles"], 1, rows.collect())
 }
 
 fn run_table(run: &RunStats) -> Table {
@@ -231,18 +153,7 @@ fn run_table(run: &RunStats) -> Table {
         format!("{:.2}", run.elapsed.as_secs_f64()),
         format!("{:.2} million", run.messages_per_second() / 1e6),
     ];
-    table(
-        [
-            "actors",
-            "threads",
-            "ticks",
-            "messages",
-            "seconds",
-            "messages a second",
-        ],
-        0,
-        vec![row],
-    )
+    table(["actors", "threads", "ticks", "messages", "seconds", "messages a second"], 0, vec![row])
 }
 
 /// 336776 -> 336,776.
@@ -262,17 +173,11 @@ fn grouped(number: u64) -> String {
 pub(crate) fn draw_chart(year: &Year, figures: &Figures, path: &Path) -> Result<(), ChartError> {
     let bars: Vec<Bar> = carriers_by_delay(year, figures)
         .into_iter()
-        .map(|(airline, _, mean)| Bar {
-            label: format!("{} ({})", airline.name, airline.code),
-            mean,
-        })
+        .map(|(airline, _, mean)| Bar { label: format!("{} ({})", airline.name, airline.code), mean })
         .collect();
     let area = SVGBackend::new(path, CHART_SIZE).into_drawing_area();
     // The library's error type names the backend's; its text is all the reader needs.
-    let failed = |error: DrawingError| ChartError {
-        path: path.into(),
-        reason: error.to_string(),
-    };
+    let failed = |error: DrawingError| ChartError { path: path.into(), reason: error.to_string() };
     draw(&area, &bars).map_err(failed)?;
     area.present().map_err(failed)
 }
@@ -304,9 +209,7 @@ fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, bars: &[Bar]) -> Result<(), D
         .x_desc("mean arrival delay, minutes (below zero: early)")
         .x_label_formatter(&|minutes| format!("{minutes:.0}"))
         .y_labels(bars.len())
-        .y_label_formatter(&|segment| {
-            bar_at(bars, segment).map_or_else(String::new, |b| b.label.clone())
-        })
+        .y_label_formatter(&|segment| bar_at(bars, segment).map_or_else(String::new, |b| b.label.clone()))
         .label_style(("sans-serif", 16, &INK))
         .axis_desc_style(("sans-serif", 18, &INK))
         .draw()?;
@@ -335,10 +238,7 @@ fn bar_at<'a>(bars: &'a [Bar], segment: &SegmentValue<usize>) -> Option<&'a Bar>
 type Point = (f64, SegmentValue<usize>);
 
 fn rectangle(row: usize, bar: &Bar) -> Rectangle<Point> {
-    let corners = [
-        (0.0, SegmentValue::Exact(row)),
-        (bar.mean, SegmentValue::Exact(row + 1)),
-    ];
+    let corners = [(0.0, SegmentValue::Exact(row)), (bar.mean, SegmentValue::Exact(row + 1))];
     let colour = if bar.mean > 0.0 { LATE } else { EARLY };
     let mut rectangle = Rectangle::new(corners, colour.filled());
     rectangle.set_margin(4, 4, 0, 0);
@@ -347,19 +247,9 @@ fn rectangle(row: usize, bar: &Bar) -> Rectangle<Point> {
 
 /// The number beside the end of a bar.
 fn value(row: usize, bar: &Bar) -> Text<'static, Point, String> {
-    let (side, gap) = if bar.mean > 0.0 {
-        (HPos::Left, 0.3)
-    } else {
-        (HPos::Right, -0.3)
-    };
-    let style = ("sans-serif", 15, &INK)
-        .into_text_style(&CHART_SIZE)
-        .pos(Pos::new(side, VPos::Center));
-    Text::new(
-        format!("{:.1}", bar.mean),
-        (bar.mean + gap, SegmentValue::CenterOf(row)),
-        style,
-    )
+    let (side, gap) = if bar.mean > 0.0 { (HPos::Left, 0.3) } else { (HPos::Right, -0.3) };
+    let style = ("sans-serif", 15, &INK).into_text_style(&CHART_SIZE).pos(Pos::new(side, VPos::Center));
+    Text::new(format!("{:.1}", bar.mean), (bar.mean + gap, SegmentValue::CenterOf(row)), style)
 }
 
 #[cfg(test)]
@@ -377,10 +267,7 @@ mod tests {
     fn tables_name_the_extremes() {
         let figures = Figures::direct(&YEAR);
         let airlines = airlines(&YEAR, &figures).to_string();
-        assert!(
-            airlines.contains("Frontier") && airlines.contains("21.92"),
-            "{airlines}"
-        );
+        assert!(airlines.contains("Frontier") && airlines.contains("21.92"), "{airlines}");
         assert_eq!(busiest_hours(&YEAR, &figures).row_count(), 3);
         assert_eq!(arrivals(&YEAR, &figures).row_count(), TOP_AIRPORTS);
     }
@@ -392,11 +279,7 @@ mod tests {
         let svg = std::fs::read_to_string(&path).expect("invariant: just written");
         std::fs::remove_file(&path).expect("invariant: just written");
         for airline in &YEAR.carriers {
-            assert!(
-                svg.contains(&airline.name),
-                "{} is not in the chart",
-                airline.name
-            );
+            assert!(svg.contains(&airline.name), "{} is not in the chart", airline.name);
         }
     }
 

@@ -2,22 +2,22 @@
 //!
 //! # Model
 //!
-//! A feeder thread tells each minute's events through the inlet while the world ticks. It may tell
-//! a minute only when it was given leave, and a system of the tick gives leave once the inlet has
-//! been drained: so a tick takes in exactly one minute, the next is told while the rounds of this
-//! one run, and the result does not depend on which thread is faster.
+//! A feeder thread turns the list of events into letters, some days ahead of the world. The world's
+//! thread puts the letters of one minute into the inlet and ticks, and so on: a tick takes in all
+//! that is in the inlet, so one minute a tick keeps the result apart from which thread is faster.
+//! (A feeder that told the inlet itself would have to wait for each tick, and two threads that wait
+//! for each other half a million times cost more than all the work.)
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bevy_ecs::schedule::IntoScheduleConfigs;
 use throng::prelude::*;
-use throng::{ActorRefs, Inlet, RegisterError, Stats, StateDigest, TrySendError};
+use throng::{ActorRefs, Inlet, RegisterError, StateDigest, Stats, TrySendError};
 
 use super::actors::{Aircraft, Airline, Airport, Crew, Flight, FlightMsg, Outcome, Phase, RunwayFigures, Timekeeper, TimekeeperMsg};
-use super::data::{Named, Year};
-use super::direct::{Figures, Usage};
+use super::data::{MINUTES_PER_DAY, Named, Year};
+use super::direct::{Figures, Tally, Usage};
 use super::events::{Event, Kind, timeline};
 
 /// Minutes after the last event, in which the last runway queues are served.
@@ -25,6 +25,9 @@ const EVENING: u32 = 120;
 
 /// What is told a minute: the minute itself, and the events.
 const TOLD_A_MINUTE: usize = 2;
+
+/// How far the feeder may run ahead.
+const DAYS_AHEAD: usize = 2;
 
 /// How to replay.
 #[derive(Clone, Copy, Debug)]
@@ -63,25 +66,26 @@ pub(crate) fn actors_of(year: &Year) -> usize {
     year.flights.len() + year.airports.len() + year.aircraft.len() + year.carriers.len()
 }
 
-/// The number of minutes a replay takes.
+/// How many minutes a replay of these events takes.
 fn minutes(events: &[Event]) -> u32 {
     events.last().map_or(0, |last| last.minute + 1 + EVENING)
 }
 
-/// The last minute of the year at which something happens decides how long it takes.
+/// How many minutes a replay takes, which is how many ticks.
 pub(crate) fn minutes_of(year: &Year) -> u32 {
     minutes(&timeline(year))
 }
 
 /// Replays the year; `progress` hears of each minute that is done.
-pub(crate) fn replay(year: &Year, plan: Plan, mut progress: impl FnMut(u32)) -> Result<Replay, RunError> {
+#[expect(clippy::disallowed_methods, reason = "no handler reads this clock")]
+pub(crate) fn replay(year: &Year, plan: Plan, progress: impl FnMut(u32)) -> Result<Replay, RunError> {
     let events = timeline(year);
     let options = ThrongOptions::new().threads(plan.threads).inlet_capacity(TOLD_A_MINUTE);
     let mut throng = Throng::new(options);
     let crew = muster(&mut throng, year, plan.copies)?;
-    let feeder = Feeder { year, events: &events, crew: &crew, copies: plan.copies, inlet: throng.inlet() };
+    let feeder = Feeder { year, events: &events, crew: &crew, copies: plan.copies };
     let start = Instant::now();
-    let mut throng = fly(throng, &feeder, &mut progress)?;
+    fly(&mut throng, &feeder, progress)?;
     let elapsed = start.elapsed();
     settled(&mut throng, &crew)?;
     Ok(Replay {
@@ -93,66 +97,64 @@ pub(crate) fn replay(year: &Year, plan: Plan, mut progress: impl FnMut(u32)) -> 
     })
 }
 
-/// Ticks as long as the feeder has minutes. Takes the world, so that it is gone, and the feeder with
-/// it, should a tick panic.
-fn fly(mut throng: Throng, feeder: &Feeder<'_>, progress: &mut impl FnMut(u32)) -> Result<Throng, RunError> {
-    let (leave, leaves) = channel();
-    let (told, minutes) = channel();
-    // Without a feeder nobody waits for leave; that is no fault of the system.
-    let give_leave = move || drop(leave.send(()));
-    give_leave();
-    throng.add_systems(give_leave.after(ThrongSystems::Inlet).before(ThrongSystems::Rounds));
+/// Ticks as long as the feeder has minutes.
+fn fly(throng: &mut Throng, feeder: &Feeder<'_>, mut progress: impl FnMut(u32)) -> Result<(), RunError> {
+    let inlet = throng.inlet();
+    let (sender, days) = sync_channel(DAYS_AHEAD);
     thread::scope(|scope| {
-        let mut throng = throng;
-        let feeding = scope.spawn(move || feeder.feed(&leaves, &told));
-        for minute in minutes {
+        scope.spawn(move || feeder.feed(&sender));
+        for minute in days.into_iter().flatten() {
+            let number = minute.number;
+            minute.tell(&inlet, feeder.crew.timekeeper).map_err(|reason| RunError::Inlet { minute: number, reason })?;
             throng.tick();
-            progress(minute);
+            progress(number);
         }
-        feeding.join().expect("invariant: the feeder does not panic")?;
-        Ok(throng)
+        Ok(())
     })
 }
 
-/// Tells the world what happens, minute by minute.
+/// What is told in one tick.
+struct Minute {
+    /// The minute of the year.
+    number: u32,
+    letters: Vec<(ActorRef<Flight>, FlightMsg)>,
+}
+
+impl Minute {
+    fn tell(self, inlet: &Inlet, timekeeper: ActorRef<Timekeeper>) -> Result<(), String> {
+        fn text<M>(error: TrySendError<M>) -> String {
+            error.to_string()
+        }
+        inlet.try_tell(timekeeper, TimekeeperMsg::Minute(self.number)).map_err(text)?;
+        if !self.letters.is_empty() {
+            inlet.try_tell_many(self.letters).map_err(text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the letters that tell the world what happens.
 struct Feeder<'a> {
     year: &'a Year,
     /// In order.
     events: &'a [Event],
     crew: &'a Crew,
     copies: usize,
-    inlet: Inlet,
 }
 
 impl Feeder<'_> {
-    fn feed(&self, leaves: &Receiver<()>, told: &Sender<u32>) -> Result<(), RunError> {
+    /// Sends all minutes, those of a day together.
+    fn feed(&self, days: &SyncSender<Vec<Minute>>) {
         let mut rest = self.events;
-        for minute in 0..minutes(self.events) {
-            let count = rest.iter().take_while(|event| event.minute == minute).count();
-            let (now, later) = rest.split_at(count);
-            rest = later;
-            let letters = self.letters(now);
-            // An error at either end of the channels means that the world is gone.
-            if leaves.recv().is_err() {
-                break;
-            }
-            self.tell(minute, letters).map_err(|reason| RunError::Inlet { minute, reason })?;
-            if told.send(minute).is_err() {
-                break;
+        let end = minutes(self.events);
+        for morning in (0..end).step_by(MINUTES_PER_DAY.into()) {
+            let night = end.min(morning + u32::from(MINUTES_PER_DAY));
+            let day = (morning..night).map(|number| Minute { number, letters: self.letters(take_minute(&mut rest, number)) });
+            // The other end hung up: the replay is over for a reason of its own.
+            if days.send(day.collect()).is_err() {
+                return;
             }
         }
-        Ok(())
-    }
-
-    fn tell(&self, minute: u32, letters: Vec<(ActorRef<Flight>, FlightMsg)>) -> Result<(), String> {
-        fn text<M>(error: TrySendError<M>) -> String {
-            error.to_string()
-        }
-        self.inlet.try_tell(self.crew.timekeeper, TimekeeperMsg::Minute(minute)).map_err(text)?;
-        if !letters.is_empty() {
-            self.inlet.try_tell_many(letters).map_err(text)?;
-        }
-        Ok(())
     }
 
     /// The same events for each copy of the year.
@@ -178,6 +180,14 @@ impl Feeder<'_> {
     }
 }
 
+/// Cuts the events of a minute off the front.
+fn take_minute<'a>(events: &mut &'a [Event], minute: u32) -> &'a [Event] {
+    let count = events.iter().take_while(|event| event.minute == minute).count();
+    let (now, later) = events.split_at(count);
+    *events = later;
+    now
+}
+
 /// Makes all actors.
 ///
 /// Only the timekeeper may get more than the 1,024 messages a mailbox holds by default: an airport
@@ -189,7 +199,8 @@ fn muster(throng: &mut Throng, year: &Year, copies: usize) -> Result<Crew, RunEr
     throng.register_with(digested::<Airline>())?.register_with(digested::<Flight>())?;
     let timekeeper = throng.spawn(Timekeeper::default());
     let airports = throng.spawn_many(copied(&year.airports, copies, |airport, copy| Airport::new(name(&airport.code, copy), timekeeper)));
-    let aircraft = throng.spawn_many(copied(&year.aircraft, copies, |tail, copy| Aircraft { name: name(tail, copy), usage: Usage::default() }));
+    let aircraft =
+        throng.spawn_many(copied(&year.aircraft, copies, |tail, copy| Aircraft { name: name(tail, copy), usage: Usage::default() }));
     let airlines = throng.spawn_many(copied(&year.carriers, copies, airline));
     let at = "invariant: the year was checked, so its indexes are good";
     let flights = throng.spawn_many(copied(&year.flights, copies, |row, copy| {
@@ -211,7 +222,7 @@ fn digested<A: Actor + StateDigest>() -> ActorConfig<A> {
 }
 
 fn airline(named: &Named, copy: usize) -> Airline {
-    Airline { name: name(&named.code, copy), flown: 0, cancelled: 0, delays: Default::default() }
+    Airline { name: name(&named.code, copy), flown: 0, cancelled: 0, delays: Tally::default() }
 }
 
 /// All rows for the first copy, then all for the second, and so on.
@@ -280,4 +291,100 @@ fn runways(throng: &mut Throng, year: &Year, crew: &Crew) -> Vec<RunwayFigures> 
     let mut runways = vec![RunwayFigures::default(); year.airports.len()];
     each(throng, &crew.airports, |index, airport| runways[index % year.airports.len()].add(&airport.runway));
     runways
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::data::tests::YEAR;
+    use super::*;
+    use std::sync::LazyLock;
+
+    /// The year up to some day; a whole one takes long without optimisation.
+    fn days(count: u16) -> Year {
+        let flights = YEAR.flights.iter().filter(|flight| flight.day < count);
+        Year {
+            flights: flights.copied().collect(),
+            carriers: YEAR.carriers.clone(),
+            airports: YEAR.airports.clone(),
+            clocks: YEAR.clocks.clone(),
+            aircraft: YEAR.aircraft.clone(),
+        }
+    }
+
+    fn replayed(year: &Year, copies: usize, threads: usize) -> Replay {
+        replay(year, Plan { copies, threads }, |_| ()).expect("invariant: the built-in year is in order")
+    }
+
+    static WHOLE: LazyLock<Replay> = LazyLock::new(|| replayed(&YEAR, 1, 1));
+
+    fn mean_of(code: &str) -> f64 {
+        let index = YEAR.carriers.iter().position(|carrier| carrier.code == code);
+        let tally = WHOLE.figures.carriers[index.expect("invariant: the airline flew")];
+        tally.mean().expect("invariant: the airline arrived")
+    }
+
+    #[test]
+    fn actors_arrive_at_the_figures_of_the_file() {
+        assert_eq!(WHOLE.figures, Figures::direct(&YEAR));
+        assert_eq!(WHOLE.stats.actors, actors_of(&YEAR) + 1, "and the timekeeper");
+        assert_eq!(WHOLE.stats.ticks, u64::from(minutes_of(&YEAR)));
+    }
+
+    #[test]
+    fn actors_arrive_at_the_published_figures() {
+        let figures = &WHOLE.figures;
+        assert_eq!((figures.flights, figures.cancelled), (336_776, 8_255));
+        assert_eq!(figures.arrival_delay.count, 327_346);
+        let mean = figures.arrival_delay.mean().expect("invariant: flights arrived");
+        assert!((mean - 6.895).abs() < 0.000_5, "{mean}");
+        for (code, published) in [("F9", 21.92), ("UA", 3.56), ("AS", -9.93)] {
+            assert!((mean_of(code) - published).abs() < 0.005, "{code}: {}", mean_of(code));
+        }
+    }
+
+    #[test]
+    fn runways_clear_every_flight() {
+        let cleared: u64 = WHOLE.runways.iter().map(RunwayFigures::cleared).sum();
+        assert_eq!(cleared, 328_521 + 328_063, "departures and arrivals");
+        assert!(WHOLE.runways.iter().any(|runway| runway.longest_queue > 1));
+        assert!(WHOLE.runways.iter().all(|runway| u64::from(runway.waited) <= runway.waited_minutes));
+    }
+
+    #[test]
+    fn copies_scale_exactly() {
+        let week = days(7);
+        let (one, three) = (replayed(&week, 1, 2), replayed(&week, 3, 2));
+        assert_eq!(one.figures, Figures::direct(&week));
+        assert_eq!(three.figures, one.figures.times(3));
+        assert_eq!(three.stats.actors, 3 * actors_of(&week) + 1);
+        let (once, thrice) = (&one.runways, &three.runways);
+        let scaled = once.iter().zip(thrice).all(|(one, three)| three.waited == 3 * one.waited && three.longest_queue == one.longest_queue);
+        assert!(scaled);
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let week = days(7);
+        let [one, two, many] = [1, 2, 5].map(|threads| replayed(&week, 4, threads));
+        for other in [two, many] {
+            assert_eq!((one.digest, &one.figures, &one.runways), (other.digest, &other.figures, &other.runways));
+            assert_eq!(one.stats, other.stats);
+        }
+    }
+
+    #[test]
+    fn copies_have_names_of_their_own() {
+        assert_eq!([0, 1, 9].map(|copy| name("JFK", copy)), ["JFK", "JFK-2", "JFK-10"].map(Box::from));
+    }
+
+    #[test]
+    fn a_flight_that_comes_in_before_it_left_fails() {
+        let mut throng = Throng::default();
+        let crew = muster(&mut throng, &days(1), 1).expect("invariant: the world is new");
+        let first = crew.flights.get(0).expect("invariant: flights left on the first day");
+        throng.tell(first, FlightMsg::Arrived { minute: 0, outcome: Outcome::default() });
+        throng.tick();
+        let error = settled(&mut throng, &crew).expect_err("invariant: an actor failed");
+        assert!(error.to_string().contains("actors failed"), "{error}");
+    }
 }

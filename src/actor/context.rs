@@ -187,7 +187,7 @@ impl<'a> Turn<'a> {
     {
         let Some(kind) = self.kind_of::<A>() else { panic!("{}", SpawnError::not_registered::<A>()) };
         let shout = Shout { from: Some(self.me.get()), make: Box::new(move || msg.clone()) };
-        self.outbox.with(|outbox| outbox.shout(kind, shout));
+        self.outbox.with(|outbox| outbox.shout::<A>(kind, shout));
     }
 
     /// Passes a message on in its sender's name.

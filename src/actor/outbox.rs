@@ -13,7 +13,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{ClaimOrder, Failure, Nursery, Undelivered};
+use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
 use crate::panics;
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
@@ -83,37 +83,37 @@ impl<M: Send + 'static> AnyLane for Lane<M> {
     }
 }
 
-/// A lane with the message type it holds.
+/// A lane with the actor type it is for.
 pub(crate) struct LaneSlot {
-    message: TypeId,
+    actor: TypeId,
     lane: Box<dyn AnyLane>,
 }
 
 impl LaneSlot {
-    pub(crate) fn new<M: Send + 'static>() -> Self {
-        Self { message: TypeId::of::<M>(), lane: Box::new(Lane::<M>::default()) }
+    pub(crate) fn new<A: HasMailbox>() -> Self {
+        Self { actor: TypeId::of::<A>(), lane: Box::new(Lane::<A::Msg>::default()) }
     }
 
-    /// The lane, if it is one of `M`.
+    /// The lane, if it is one for actors of type `A`.
     #[inline]
-    pub(crate) fn lane_mut<M: Send + 'static>(&mut self) -> Option<&mut Lane<M>> {
-        if self.message != TypeId::of::<M>() {
+    pub(crate) fn lane_mut<A: HasMailbox>(&mut self) -> Option<&mut Lane<A::Msg>> {
+        if self.actor != TypeId::of::<A>() {
             return None;
         }
         let lane: *mut dyn AnyLane = &raw mut *self.lane;
-        // SAFETY: `new` and `sibling` are the only makers and note the type of the lane it boxes, which was just
-        // compared; the pointer comes from the exclusive borrow of `self`.
-        Some(unsafe { &mut *lane.cast::<Lane<M>>() })
+        // SAFETY: `new` and `sibling` are the only makers and note the actor type, which was just compared and
+        // which determines the lane's type; the pointer comes from the exclusive borrow of `self`.
+        Some(unsafe { &mut *lane.cast::<Lane<A::Msg>>() })
     }
 
     /// An empty lane of the same type and depot.
     pub(crate) fn sibling(&self) -> Self {
-        Self { message: self.message, lane: self.lane.sibling() }
+        Self { actor: self.actor, lane: self.lane.sibling() }
     }
 
     /// Exchanges two lanes of one type.
     pub(crate) fn swap(&mut self, other: &mut Self) {
-        debug_assert_eq!(self.message, other.message);
+        debug_assert_eq!(self.actor, other.actor);
         std::mem::swap(self, other);
     }
 }
@@ -121,7 +121,6 @@ impl LaneSlot {
 /// An actor born in this pass, not yet an entity.
 pub(crate) struct Newborn<A> {
     pub(crate) id: ActorId,
-    pub(crate) parent: Option<ActorId>,
     pub(crate) state: A,
 }
 
@@ -164,6 +163,8 @@ pub(crate) struct Outbox {
     /// Every position reserved in this pass, taken back or not.
     positions: Vec<(Kind, u64, bool)>,
     reserved: Vec<Reserved>,
+    /// Parents with the children they had in this pass, in order.
+    pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
@@ -173,8 +174,8 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Makes room for one more actor type.
-    pub(crate) fn add_kind<M: Send + 'static>(&mut self) {
-        self.lanes.push(LaneSlot::new::<M>());
+    pub(crate) fn add_kind<A: HasMailbox>(&mut self) {
+        self.lanes.push(LaneSlot::new::<A>());
         self.births.push(None);
     }
 
@@ -195,9 +196,9 @@ impl Outbox {
 
     /// Sends a message.
     #[inline(always)]
-    pub(crate) fn tell<M: Send + 'static>(&mut self, to: ActorId, from: Option<ActorId>, msg: M) {
+    pub(crate) fn tell<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         let kind = to.kind();
-        let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<M>) else {
+        let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) else {
             self.unroutable += 1;
             return;
         };
@@ -208,15 +209,15 @@ impl Outbox {
     }
 
     /// Puts an emptied segment where the next mail of its type is written.
-    pub(crate) fn shelve<M: Send + 'static>(&mut self, kind: Kind, segment: Segment<M>) {
-        if let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<M>) {
+    pub(crate) fn shelve<A: HasMailbox>(&mut self, kind: Kind, segment: Segment<A::Msg>) {
+        if let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) {
             lane.shelf.give(segment);
         }
     }
 
     /// Sends a message to all actors of a kind.
-    pub(crate) fn shout<M: Send + 'static>(&mut self, kind: Kind, shout: Shout<M>) {
-        let lane = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<M>);
+    pub(crate) fn shout<A: HasMailbox>(&mut self, kind: Kind, shout: Shout<A::Msg>) {
+        let lane = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>);
         lane.expect("invariant: the kind was looked up by its actor type").shout(shout);
         self.dirty.push(kind);
         self.log.push(Deed::Shout { kind });
@@ -252,7 +253,8 @@ impl Outbox {
         let births = self.births[kind as usize].get_or_insert_with(|| Box::new(Vec::<Newborn<A>>::new()));
         let births: &mut dyn Any = &mut **births;
         let births = births.downcast_mut::<Vec<Newborn<A>>>().expect("invariant: births are kept by kind");
-        births.push(Newborn { id, parent, state });
+        births.push(Newborn { id, state });
+        self.kin.extend(parent.map(|parent| (parent, id)));
         if self.birth_kinds.last() != Some(&kind) {
             self.birth_kinds.push(kind);
         }
@@ -286,6 +288,7 @@ impl Outbox {
     }
 
     fn undo_birth(&mut self, kind: Kind) {
+        // Kin whose child is never born is passed over when it is entered.
         if let Some(births) = &mut self.births[kind as usize] {
             births.undo();
         }
@@ -296,12 +299,12 @@ impl Outbox {
 
     /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
     /// else was done or noticed.
-    pub(crate) fn take_only_segment<M: Send + 'static>(&mut self, kind: Kind) -> Option<Segment<M>> {
+    pub(crate) fn take_only_segment<A: HasMailbox>(&mut self, kind: Kind) -> Option<Segment<A::Msg>> {
         let idle = self.acts.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
         if self.dirty != [kind] || !idle {
             return None;
         }
-        let segment = self.lanes[kind as usize].lane_mut::<M>()?.take_only_segment()?;
+        let segment = self.lanes[kind as usize].lane_mut::<A>()?.take_only_segment()?;
         self.dirty.clear();
         Some(segment)
     }

@@ -52,7 +52,7 @@ impl<A: HasMailbox> ActorRef<A> {
     where
         A::Msg: From<M>,
     {
-        Recipient { id: self.id, send: |outbox, to, from, msg| deliver::<A::Msg>(outbox, to, from, msg.into()) }
+        Recipient { id: self.id, send: |outbox, to, from, msg| deliver::<A>(outbox, to, from, msg.into()) }
     }
 }
 
@@ -107,8 +107,8 @@ pub trait Destination<M>: sealed::Sealed<M> {
 
 /// Sends. User code (a conversion) has run before, not inside the borrow of the outbox.
 #[inline]
-fn deliver<M: Send + 'static>(outbox: &OutboxCell, to: ActorId, from: Option<ActorId>, msg: M) {
-    outbox.with(|outbox| outbox.tell(to, from, msg));
+fn deliver<A: HasMailbox>(outbox: &OutboxCell, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
+    outbox.with(|outbox| outbox.tell::<A>(to, from, msg));
 }
 
 pub(crate) mod sealed {
@@ -131,7 +131,7 @@ impl<A: HasMailbox> sealed::Sealed<A::Msg> for ActorRef<A> {
     #[inline]
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
     fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: A::Msg) {
-        deliver(outbox, self.id, from, msg);
+        deliver::<A>(outbox, self.id, from, msg);
     }
 }
 

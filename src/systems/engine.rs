@@ -24,6 +24,9 @@ use std::any::{Any, TypeId, type_name};
 /// Rounds that a tick runs at most if nothing else is set.
 const ROUNDS_MAX_DEFAULT: u32 = 10_000;
 
+/// Generations of actors that a shutdown stops: actors whose end spawned others.
+const HEIRS_MAX: u32 = 100;
+
 /// The settings of a world of actors.
 ///
 /// # Examples
@@ -218,7 +221,7 @@ impl Engine {
             return Err(RegisterError::Twice { actor: type_name::<A>() });
         };
         entry.insert(self.runners.len() as Kind);
-        let kind = self.hub.add_kind::<A::Msg>();
+        let kind = self.hub.add_kind::<A>();
         let roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
@@ -297,11 +300,21 @@ impl Engine {
 
     /// Stops all actors, the youngest type first.
     pub(crate) fn stop_all(&mut self, world: &mut World) {
-        for kind in (0..self.runners.len()).rev() {
-            let mut ids = self.runners[kind].all_ids();
-            ids.reverse();
-            self.stop(world, &ids);
+        for _ in 0..HEIRS_MAX {
+            for kind in (0..self.runners.len()).rev() {
+                let mut ids = self.runners[kind].all_ids();
+                ids.reverse();
+                self.stop(world, &ids);
+            }
+            // Hooks of those who stopped may have spawned others.
+            self.hub.collect(1);
+            self.gather();
+            if self.newborn.is_empty() {
+                return;
+            }
+            self.bear(world);
         }
+        tracing::error!(HEIRS_MAX, "actors that stop keep spawning others; shut down all the same");
     }
 
     /// The counts as of now.

@@ -2,8 +2,8 @@
 
 use rayon::ThreadPool;
 
-use crate::actor::{Act, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
-use crate::id::Kind;
+use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
+use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::types::TypeMap;
 use crate::world::Family;
@@ -37,6 +37,8 @@ pub(crate) struct Hub {
     pub(crate) family: Family,
     /// Positions of the actors born in this pass, by type.
     born: Vec<(Kind, u64)>,
+    /// Parents with children born in this round, in order.
+    pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
@@ -67,6 +69,7 @@ impl Hub {
             kinds: TypeMap::default(),
             family: Family::default(),
             born: Vec::new(),
+            kin: Vec::new(),
             acts: Vec::new(),
             signals: Vec::new(),
             dead: Vec::new(),
@@ -90,12 +93,12 @@ impl Hub {
         Self::new(1, 0)
     }
 
-    /// Makes room for one more actor type of which messages are `M`.
-    pub(crate) fn add_kind<M: Send + 'static>(&mut self) -> Kind {
+    /// Makes room for one more actor type.
+    pub(crate) fn add_kind<A: HasMailbox>(&mut self) -> Kind {
         let kind = self.nurseries.len() as Kind;
         self.nurseries.push(Nursery::new(kind));
         for outbox in &mut self.outboxes {
-            outbox.get_mut().add_kind::<M>();
+            outbox.get_mut().add_kind::<A>();
         }
         kind
     }
@@ -131,6 +134,7 @@ impl Hub {
         self.used = self.used.max(outboxes);
         for outbox in &mut self.outboxes[..outboxes] {
             let outbox = outbox.get_mut();
+            self.kin.append(&mut outbox.kin);
             self.acts.append(&mut outbox.acts);
             self.signals.append(&mut outbox.signals);
             self.dead.append(&mut outbox.dead);

@@ -32,8 +32,8 @@ pub(crate) trait Runner: Send {
     fn begin_round(&mut self);
     /// Handles the mail that waits; `false` if nobody could.
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
-    /// Puts newborn actors into the world; returns parents with their children.
-    fn bear(&mut self, world: &mut World, hub: &mut Hub) -> Vec<(ActorId, ActorId)>;
+    /// Puts newborn actors into the world.
+    fn bear(&mut self, world: &mut World, hub: &mut Hub);
 
     fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending);
     fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]);
@@ -162,11 +162,9 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.behaviour.handle(world, hub, &mut self.roster, self.cell_component)
     }
 
-    fn bear(&mut self, world: &mut World, hub: &mut Hub) -> Vec<(ActorId, ActorId)> {
+    fn bear(&mut self, world: &mut World, hub: &mut Hub) {
         let births = std::mem::take(&mut self.roster.births);
-        let kin = births.iter().filter_map(|birth| Some((birth.parent?, birth.id))).collect();
         self.behaviour.bear(world, hub, &mut self.roster, births);
-        kin
     }
 
     fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending) {

@@ -19,6 +19,7 @@ use nonmax::NonMaxU32;
 use std::cell::UnsafeCell;
 
 use crate::actor::HasMailbox;
+use crate::cache::prefetch;
 use crate::id::ActorId;
 use crate::mailbox::DeadReason;
 use crate::world::{BlockHint, Mailbox, SlotTable};
@@ -40,6 +41,8 @@ pub(crate) struct Lens<'w, 's, A: HasMailbox, D: QueryData> {
     entities: &'w [Entity],
     /// The first component of `D`: where its column begins, and the size of one.
     states: (*const u8, usize),
+    /// Where its change ticks begin.
+    ticks: *const Tick,
 }
 
 impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
@@ -57,7 +60,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     ) -> Self {
         // SAFETY: promised by the caller.
         let fetch = unsafe { D::init_fetch(world, state, last_run, this_run) };
-        Self { world, cell_component, slots, state, fetch, table: None, hint: None, offset: 0, is_blind: false, cells: &[], entities: &[], states: (std::ptr::null(), 0) }
+        Self { world, cell_component, slots, state, fetch, table: None, hint: None, offset: 0, is_blind: false, cells: &[], entities: &[], states: (std::ptr::null(), 0), ticks: std::ptr::null() }
     }
 
     /// Turns to a block.
@@ -108,6 +111,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
             // SAFETY: the table has a first row.
             let first = unsafe { column.get_data_unchecked(TableRow::new(NonMaxU32::ZERO)) };
             self.states = (first.as_ptr(), size);
+            self.ticks = table.and_then(|table| table.get_changed_ticks_slice_for(component)).map_or(std::ptr::null(), |ticks| ticks.as_ptr().cast());
         }
     }
 
@@ -118,6 +122,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         prefetch(self.cells.as_ptr().wrapping_add(row).cast());
         let (states, size) = self.states;
         prefetch(states.wrapping_add(row.wrapping_mul(size)));
+        prefetch(self.ticks.wrapping_add(row).cast());
     }
 
     /// The row of an open actor in the table the lens is aimed at.
@@ -203,16 +208,4 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         unsafe { D::set_archetype(&mut self.fetch, self.state, archetype, table) };
         Some(())
     }
-}
-
-/// Asks for a cache line, where the machine has an instruction for that.
-#[inline(always)]
-fn prefetch(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; it reads nothing and never faults, whatever the address.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
 }

@@ -18,6 +18,7 @@ use super::engine::Engine;
 use crate::actor::{Act, Failure, Signal};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason};
+use crate::panics;
 use crate::supervision::{Failed, Verdict};
 
 /// Dead letters that a round logs one by one, and failures beyond which it sums up.
@@ -46,17 +47,19 @@ impl Engine {
         self.gather();
     }
 
-    fn bear(&mut self, world: &mut World) {
+    pub(super) fn bear(&mut self, world: &mut World) {
         let mut kinds = std::mem::take(&mut self.newborn);
+        let kin = std::mem::take(&mut self.hub.kin);
         kinds.sort_unstable();
         kinds.dedup();
         for kind in kinds {
-            let kin = self.runners[kind as usize].bear(world, &mut self.hub);
-            for (parent, child) in kin {
-                // A parent that spawned while it stopped is gone: its child is the root's.
-                if self.is_alive(parent) {
-                    self.hub.family.add(parent, child);
-                }
+            self.runners[kind as usize].bear(world, &mut self.hub);
+        }
+        for (parent, child) in kin {
+            // A parent that spawned while it stopped is gone: its child is the root's. A child whose birth
+            // was taken back was never born.
+            if self.is_alive(parent) && self.is_alive(child) {
+                self.hub.family.add(parent, child);
             }
         }
     }
@@ -212,6 +215,8 @@ impl Engine {
         }
         if self.hub.keep_dead {
             self.dead_letters.extend(dead);
+        } else if let Err(panic) = panics::catch(|| drop(dead)) {
+            tracing::warn!(panic, "a message panicked when it was dropped");
         }
     }
 }

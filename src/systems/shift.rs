@@ -16,12 +16,14 @@
 #![expect(unsafe_code, reason = "cells and states of the worker's own blocks are reached through shared references")]
 
 use std::any::type_name;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
 use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
+use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, Kind};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
 use crate::panics;
@@ -113,7 +115,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let kind = self.kind;
         let mut rounds = 0;
         while rounds < rounds_max && self.scratch.due.is_empty() {
-            let next = self.receiver.turn().outbox().with(|outbox| outbox.take_only_segment::<A::Msg>(kind));
+            let next = self.receiver.turn().outbox().with(|outbox| outbox.take_only_segment::<A>(kind));
             let Some(segment) = next else { break };
             rounds += 1;
             self.receiver.turn().next_round();
@@ -133,7 +135,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     /// Takes a part's mail in, segment by segment.
     fn segments(&mut self, part: &mut Part<A::Msg>, diverts_all: bool, may_fill: bool) {
-        for segment in part.segments.drain(..) {
+        let mut segments = part.segments.drain(..).peekable();
+        while let Some(segment) = segments.next() {
+            // It was written a round ago, and has left the cache since.
+            segments.peek().into_iter().for_each(|next| prefetch_slice(next));
             let mut reader = SegmentReader::new(segment);
             let all = reader.left();
             self.take_in(&mut reader, all, diverts_all, may_fill);
@@ -351,27 +356,35 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
     }
 
+    fn shout_each<const COUNT: bool>(&mut self, slots: &mut Range<u32>, shout: &Shout<A::Msg>, diverts_all: bool) {
+        let table = self.slots;
+        for slot in slots {
+            let Some(to) = table.holder(slot) else { continue };
+            self.scratch.tally.sent += 1;
+            if diverts_all {
+                let envelope = self.whole(to, shout.from, || (shout.make)());
+                self.scratch.diverted.push(envelope);
+            } else {
+                self.deliver::<COUNT>(to, shout.from, || (shout.make)());
+            }
+        }
+    }
+
     fn shelve(&self, segment: Segment<A::Msg>) {
         let kind = self.kind;
-        self.receiver.turn().outbox().with(|outbox| outbox.shelve(kind, segment));
+        self.receiver.turn().outbox().with(|outbox| outbox.shelve::<A>(kind, segment));
     }
 
     /// Hands a message to every actor of the block, in the order of their ids.
     fn shout(&mut self, block: u32, shout: &Shout<A::Msg>, diverts_all: bool) {
-        let slots = self.slots;
-        let mut places = slots.slots_of(block);
+        let mut slots = self.slots.slots_of(block);
         self.scratch.taken.resize(BLOCK, 0);
         loop {
-            // Not an iterator of envelopes: building one to take it apart again costs more than the call.
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                for slot in places.by_ref() {
-                    let Some(to) = slots.holder(slot) else { continue };
-                    self.scratch.tally.sent += 1;
-                    if diverts_all {
-                        self.scratch.diverted.push(Envelope { to, from: shout.from, msg: (shout.make)() });
-                    } else {
-                        self.deliver::<true>(to, shout.from, || (shout.make)());
-                    }
+                if self.capacity == u32::MAX {
+                    self.shout_each::<false>(&mut slots, shout, diverts_all);
+                } else {
+                    self.shout_each::<true>(&mut slots, shout, diverts_all);
                 }
             }));
             match caught {

@@ -71,6 +71,11 @@ impl Engine {
         if self.is_quiet() || self.hub.round >= self.rounds_max {
             return false;
         }
+        if !self.newborn.is_empty() {
+            // Born in a hook after the last round's births: they are there before their mail.
+            self.bear(world);
+            self.gather();
+        }
         let mut awake = std::mem::take(&mut self.awake);
         if awake.len() > 1 {
             awake.sort_unstable();

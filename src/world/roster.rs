@@ -227,5 +227,5 @@ impl<A: HasMailbox> Roster<A> {
 }
 
 fn lane<A: HasMailbox>(slot: &mut LaneSlot) -> &mut Lane<A::Msg> {
-    slot.lane_mut().expect("invariant: a roster keeps lanes of its own message type")
+    slot.lane_mut::<A>().expect("invariant: a roster keeps lanes of its own message type")
 }

@@ -346,6 +346,42 @@ fn spawn_while_stopping() {
     }
 }
 
+/// Children spawned by `started`, generation after generation, can be told at once.
+#[test]
+fn spawn_in_started_and_tell() {
+    fn family(levels: u32) -> Probe<0> {
+        Probe::hooked(move |hook, _, cx| {
+            if hook == Hook::Started && levels > 0 {
+                let child = cx.spawn(family(levels - 1));
+                cx.tell(child, Say::Note(levels));
+            }
+            Ok(())
+        })
+    }
+    everywhere(|options| {
+        let mut throng = Throng::new(options);
+        let root = throng.spawn(family(20));
+        settle_all(&mut throng);
+        assert_eq!(throng.stats().actors, 21);
+        let mail = throng.stats().mail;
+        assert_eq!((mail.handled, mail.dead()), (20, 0));
+        let spawner = throng.spawn(Probe::<0>::default());
+        throng.tell(
+            spawner,
+            act(|_, cx| {
+                cx.spawn(family(5));
+                Ok(())
+            }),
+        );
+        settle_all(&mut throng);
+        let mail = throng.stats().mail;
+        assert_eq!((mail.handled, mail.dead()), (26, 0));
+        throng.stop(root);
+        throng.stop(spawner);
+        assert_eq!(throng.stats().actors, 0);
+    });
+}
+
 #[test]
 fn a_stopped_actor_may_say_farewell() {
     everywhere(|options| {
