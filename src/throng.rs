@@ -79,6 +79,9 @@ impl Default for Throng {
     }
 }
 
+/// Actors that are spawned at once: a long list of states would take more memory, for good, than the actors.
+const SPAWN_BATCH: usize = 8_192;
+
 /// Puts the engine and its tick into a world, once.
 pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
     if Engine::is_installed(world) {
@@ -191,13 +194,14 @@ impl<W: BorrowMut<World>> Throng<W> {
     ///
     /// As [`Throng::spawn`].
     pub fn spawn_many<A: Actor>(&mut self, states: impl IntoIterator<Item = A>) -> ActorRefs<A> {
-        let states: Vec<A> = states.into_iter().collect();
         self.ensure_registered::<A>();
+        let mut states = states.into_iter();
         self.engine(|engine, world| {
-            let ids = engine.reserve::<A>(states.len());
-            let births = states.into_iter().zip(&ids).map(|(state, &id)| Newborn { id, state });
-            engine.bear_now(world, births.collect());
-            ActorRefs::new(&ids)
+            engine.spawn_in_batches(world, |engine| {
+                let states: Vec<A> = states.by_ref().take(SPAWN_BATCH).collect();
+                let ids = engine.reserve::<A>(states.len());
+                states.into_iter().zip(ids).map(|(state, id)| Newborn { id, state }).collect()
+            })
         })
     }
 
@@ -220,11 +224,13 @@ impl<W: BorrowMut<World>> Throng<W> {
         self.ensure_registered::<A>();
         self.engine(|engine, world| {
             let make: Arc<dyn Fn(ActorId) -> A + Send + Sync> = Arc::new(make);
-            let ids = engine.reserve::<A>(n);
-            let births = ids.iter().map(|&id| Newborn { id, state: make(id) }).collect();
-            engine.set_factories(&ids, &make);
-            engine.bear_now(world, births);
-            ActorRefs::new(&ids)
+            let mut left = n;
+            engine.spawn_in_batches(world, |engine| {
+                let ids = engine.reserve::<A>(left.min(SPAWN_BATCH));
+                left -= ids.len();
+                engine.set_factories(&ids, &make);
+                ids.into_iter().map(|id| Newborn { id, state: make(id) }).collect()
+            })
         })
     }
 

@@ -36,8 +36,9 @@ impl Progress {
     #[expect(clippy::disallowed_methods, reason = "people, not actors, read this clock")]
     pub(crate) fn new(minutes: u32, quiet: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(minutes.into()) };
-        let style = ProgressStyle::with_template("{elapsed_precise} [{bar:40}] {percent:>3}% {msg}, {eta} left");
+        let style = ProgressStyle::with_template("{elapsed_precise} [{bar:40}] {percent:>3}%, {eta} left; {msg}");
         bar.set_style(style.expect("invariant: the template is well formed"));
+        bar.set_message("the actors are made");
         let lines = !quiet && bar.is_hidden();
         Self { bar, lines, start: Instant::now() }
     }

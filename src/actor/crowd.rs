@@ -41,15 +41,17 @@ pub struct ActorRefs<A> {
 }
 
 impl<A: HasMailbox> ActorRefs<A> {
-    pub(crate) fn new(ids: &[ActorId]) -> Self {
+    pub(crate) fn new(ids: impl IntoIterator<Item = ActorId>) -> Self {
         let mut runs: Vec<Run> = Vec::new();
-        for (index, &id) in ids.iter().enumerate() {
-            let follows = runs.last().is_some_and(|run| run.first.plus(index - run.index) == Some(id));
+        let mut len = 0;
+        for id in ids {
+            let follows = runs.last().is_some_and(|run| run.first.plus(len - run.index) == Some(id));
             if !follows {
-                runs.push(Run { index, first: id });
+                runs.push(Run { index: len, first: id });
             }
+            len += 1;
         }
-        Self { runs: runs.into(), len: ids.len(), actor: PhantomData }
+        Self { runs: runs.into(), len, actor: PhantomData }
     }
 
     /// How many there are.
@@ -113,7 +115,7 @@ mod tests {
         #[test]
         fn gives_back_what_it_was_given(ids in prop::collection::vec((0u32..50, 1u32..3), 0..60)) {
             let ids: Vec<_> = ids.into_iter().map(|(slot, generation)| ActorId::new(4, slot, generation)).collect();
-            let refs = ActorRefs::<Any>::new(&ids);
+            let refs = ActorRefs::<Any>::new(ids.iter().copied());
             prop_assert_eq!(refs.iter().map(|r| r.id()).collect::<Vec<_>>(), ids);
         }
     }

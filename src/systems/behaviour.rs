@@ -46,6 +46,9 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     /// Runs a hook of actors that are told to stop.
     fn ending(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _ids: &[ActorId], _hook: Ending) {}
 
+    /// Forgets what is known of an actor that is gone.
+    fn forget(&mut self, _id: ActorId) {}
+
     /// Takes the state off an actor that stops, so that a panic in its `Drop` hurts nobody.
     fn drop_state(&mut self, _world: &mut World, _entity: Entity, _id: ActorId) {}
 
@@ -68,11 +71,13 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
 }
 
-/// Which end-of-life hook to run.
-#[derive(Clone, Copy, Debug)]
+/// Which end-of-life hooks to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Stopping,
     Stopped,
+    /// One after the other, for an actor without children.
+    Both,
 }
 
 /// A type whose mail nobody handles yet: it waits.
@@ -198,23 +203,30 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         if (hub.round == 0 || hub.relay_max == 0) && !self.params_are_there(world) {
             return false;
         }
-        self.start(world, hub, roster);
+        if !self.unstarted.is_empty() {
+            self.start_late(world, hub, roster);
+        }
         run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, cell_component, &self.state, SystemState::new);
         true
     }
 
-    fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, births: Vec<Newborn<A>>) {
+    fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, mut births: Vec<Newborn<A>>) {
+        let started = if self.params_are_there(world) {
+            // Before they are in the world: here their states lie in a row.
+            self.start(world, hub, births.iter_mut().map(|birth| (birth.id, Some(&mut birth.state))))
+        } else {
+            self.unstarted.extend(births.iter().map(|birth| birth.id));
+            Started::default()
+        };
         let ids: Vec<ActorId> = births.iter().map(|birth| birth.id).collect();
         let bundles = births.into_iter().map(|birth| (birth.state, Mailbox::<A>::new(birth.id)));
         let entities: Vec<_> = world.spawn_batch(bundles).collect();
         let Some(first) = entities.first().and_then(|&entity| world.entities().get_spawned(entity).ok()) else { return };
-        roster.slots.reserve(ids.len());
         // A batch takes consecutive rows; where it should not, rows are hints that are verified.
         for ((&id, entity), row) in ids.iter().zip(entities).zip(first.table_row.index() as u32..) {
             roster.slots.insert(id, entity, first.table_id, row);
         }
-        self.unstarted.extend(ids);
-        self.start(world, hub, roster);
+        started.settle(world, hub, roster);
     }
 
     fn set_factories(&mut self, ids: &[ActorId], fresh: &(dyn Any + Send + Sync)) {
@@ -234,14 +246,15 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             for &id in ids {
                 // SAFETY: one actor after the other; the reference ends with the call.
                 let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
-                let result = call_hook(context, id, || {
-                    match hook {
-                        Ending::Stopping => state.stopping(context),
-                        Ending::Stopped => state.stopped(context),
-                    }
-                    Ok(())
-                });
-                panicked.extend(result.err().map(|reason| (id, reason)));
+                // Two calls: a panic in one does not take the other's messages back.
+                if hook != Ending::Stopped {
+                    let result = call_hook(context, id, || Ok(state.stopping(context)));
+                    panicked.extend(result.err().map(|reason| (id, reason)));
+                }
+                if hook != Ending::Stopping {
+                    let result = call_hook(context, id, || Ok(state.stopped(context)));
+                    panicked.extend(result.err().map(|reason| (id, reason)));
+                }
             }
             panicked
         });
@@ -252,10 +265,14 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         }
     }
 
-    fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
+    fn forget(&mut self, id: ActorId) {
         if let Some(factory) = self.factories.get_mut(id.slot() as usize) {
             *factory = None;
         }
+    }
+
+    fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
+        self.forget(id);
         if !std::mem::needs_drop::<A>() {
             return;
         }
@@ -322,26 +339,55 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
 }
 
 impl<A: Actor> ActorBehaviour<A> {
-    /// Runs `started` on newborn actors. If the world lacks what their `Params` read, they start later,
-    /// before their first mail.
-    fn start(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
-        if self.unstarted.is_empty() || !self.params_are_there(world) {
-            return;
-        }
-        let ids = std::mem::take(&mut self.unstarted);
-        let failures = self.with_context(world, hub, |context, world| {
-            let mut failures = Vec::new();
-            for id in ids {
-                // SAFETY: one actor after the other; the reference ends with the call.
-                let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
+    /// Runs `started` on actors.
+    fn start<'a>(&mut self, world: &mut World, hub: &mut Hub, actors: impl Iterator<Item = (ActorId, Option<&'a mut A>)>) -> Started {
+        let started = self.with_context(world, hub, |context, _| {
+            let mut started = Started::default();
+            for (id, state) in actors {
+                let Some(state) = state else { continue };
                 match call_hook(context, id, || state.started(context)) {
-                    Ok(wish) => close_if_wished(world, roster, id, wish),
-                    Err(reason) => failures.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason })),
+                    Ok(wish) if wish.stop() => started.closed.push(id),
+                    Ok(_) => {}
+                    Err(reason) => started.failed.push((id, reason)),
                 }
             }
-            failures
+            started
         });
-        hub.signals.extend(failures.unwrap_or_default());
+        started.unwrap_or_default()
+    }
+
+    /// Starts actors whose `Params` were missing when they were spawned, before their first mail.
+    fn start_late(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
+        for id in std::mem::take(&mut self.unstarted) {
+            // Taken out and put back: the hook runs beside the world.
+            let Ok(entry) = roster.slots.entry(id) else { continue };
+            let Some(mut state) = world.get_entity_mut(entry.entity).ok().and_then(|mut entity| entity.take::<A>()) else { continue };
+            let started = self.start(world, hub, std::iter::once((id, Some(&mut state))));
+            world.entity_mut(entry.entity).insert(state);
+            started.settle(world, hub, roster);
+        }
+    }
+}
+
+/// What came of `started` hooks.
+#[derive(Default)]
+struct Started {
+    /// Actors that stopped themselves.
+    closed: Vec<ActorId>,
+    failed: Vec<(ActorId, String)>,
+}
+
+impl Started {
+    /// Carries it out, once the actors are in the world.
+    fn settle<A: Actor>(self, world: &World, hub: &mut Hub, roster: &Roster<A>) {
+        for id in self.closed {
+            let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
+            if let Some(cell) = entity.and_then(|entity| world.get::<Mailbox<A>>(entity)) {
+                cell.close();
+            }
+        }
+        let failed = self.failed.into_iter();
+        hub.signals.extend(failed.map(|(id, reason)| Signal::Failed(id, Failure { kind: FailureKind::Start, reason })));
     }
 }
 

@@ -12,7 +12,7 @@ use super::behaviour::{Behaviour, Unhandled};
 use super::hub::{Hub, Sharing};
 use super::keeper::{Keeper, Runner};
 use super::config::Fresh;
-use crate::actor::{Actor, HasMailbox, Newborn};
+use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -254,8 +254,25 @@ impl Engine {
         self.hub.nurseries[kind as usize].take(n)
     }
 
-    /// Puts actors into the world at once.
-    pub(crate) fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
+    /// Puts actors into the world at once, as long as `next` has more of them.
+    pub(crate) fn spawn_in_batches<A: HasMailbox>(
+        &mut self,
+        world: &mut World,
+        mut next: impl FnMut(&mut Self) -> Vec<Newborn<A>>,
+    ) -> ActorRefs<A> {
+        let batches = std::iter::from_fn(|| {
+            let births = next(self);
+            let ids: Vec<ActorId> = births.iter().map(|birth| birth.id).collect();
+            self.bear_now(world, births);
+            (!ids.is_empty()).then_some(ids)
+        });
+        ActorRefs::new(batches.flatten())
+    }
+
+    fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
+        if births.is_empty() {
+            return;
+        }
         let kind = self.kind_of::<A>().expect("invariant: callers register the type first");
         let keeper: Option<&mut Keeper<A>> = self.runners[kind as usize].as_any().downcast_mut();
         if let Some(keeper) = keeper {

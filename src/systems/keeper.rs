@@ -37,7 +37,7 @@ pub(crate) trait Runner: Send {
 
     fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending);
     fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]);
-    fn forget_lost(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
+    fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
     fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure);
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict;
     fn mute(&mut self, world: &mut World, id: ActorId, mute: bool);
@@ -192,12 +192,12 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     /// The host app despawned an actor's entity, or took its mailbox off.
-    fn forget_lost(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
+    fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
         // It may have been told to stop since, which struck it out already.
-        if let Some(entity) = self.roster.slots.remove(id) {
+        if self.roster.slots.remove(id).is_some() {
             hub.family.remove(id);
             hub.nurseries[self.roster.kind as usize].free(id);
-            self.behaviour.drop_state(world, entity, id);
+            self.behaviour.forget(id);
         }
         let held = held.and_then(|held| held.downcast::<Held<A::Msg>>().ok());
         self.bury(hub, held, DeadReason::Stopped);

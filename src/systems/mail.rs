@@ -186,6 +186,10 @@ impl<A: HasMailbox> Behaviour<A> for MailSystem<A> {
         self.rest.ending(world, hub, roster, ids, hook);
     }
 
+    fn forget(&mut self, id: ActorId) {
+        self.rest.forget(id);
+    }
+
     fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
         self.rest.drop_state(world, entity, id);
     }

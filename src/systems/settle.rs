@@ -179,8 +179,7 @@ impl Engine {
     fn stop_leaves(&mut self, world: &mut World, ids: &[ActorId]) {
         let Some(first) = ids.first() else { return };
         let runner = &mut self.runners[first.kind() as usize];
-        runner.ending(world, &mut self.hub, ids, Ending::Stopping);
-        runner.ending(world, &mut self.hub, ids, Ending::Stopped);
+        runner.ending(world, &mut self.hub, ids, Ending::Both);
         runner.remove(world, &mut self.hub, ids);
     }
 

@@ -58,7 +58,7 @@ impl Engine {
             while let Some(child) = self.hub.family.youngest_child(id) {
                 self.stop(world, &[child]);
             }
-            self.runners[id.kind() as usize].forget_lost(world, &mut self.hub, id, held);
+            self.runners[id.kind() as usize].forget_lost(&mut self.hub, id, held);
         }
         self.hub.collect(1);
         self.gather();

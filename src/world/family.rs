@@ -42,6 +42,9 @@ impl Family {
 
     /// Strikes out an actor, whose children must have gone before.
     pub(crate) fn remove(&mut self, actor: ActorId) {
+        if self.links.is_empty() {
+            return;
+        }
         let Some(links) = self.links.remove(&actor) else { return };
         debug_assert!(links.youngest_child.is_none(), "children go first");
         if let Some(older) = links.older.and_then(|id| self.links.get_mut(&id)) {

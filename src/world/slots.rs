@@ -47,10 +47,6 @@ impl SlotTable {
         self.kind
     }
 
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.entries.reserve(more);
-    }
-
     /// Enters an actor.
     pub(crate) fn insert(&mut self, id: ActorId, entity: Entity, table: TableId, row: u32) {
         let slot = id.slot() as usize;
