@@ -60,11 +60,9 @@ pub struct ActorId(NonZeroU64);
 impl ActorId {
     /// Builds an id. `generation` must be at least 1, which keeps the number from being zero.
     pub(crate) fn new(kind: Kind, slot: u32, generation: u32) -> Self {
-        debug_assert!(generation >= 1 && generation <= GENERATION_MAX);
+        debug_assert!((1..=GENERATION_MAX).contains(&generation));
         debug_assert!((kind as usize) < KINDS_MAX);
-        let bits = (u64::from(kind) << KIND_SHIFT)
-            | (u64::from(slot) << SLOT_SHIFT)
-            | u64::from(generation);
+        let bits = (u64::from(kind) << KIND_SHIFT) | (u64::from(slot) << SLOT_SHIFT) | u64::from(generation);
         Self(NonZeroU64::new(bits).expect("invariant: generations start at 1"))
     }
 

@@ -18,8 +18,8 @@ mod types;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort, Recipient,
-    Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort,
+    Recipient, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};
 pub use digest::{Digester, StateDigest};

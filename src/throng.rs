@@ -362,7 +362,7 @@ impl<W: BorrowMut<World>> Throng<W> {
         let quiet = self.run_until_quiet(ticks_max).is_some();
         self.engine(Engine::stop_all);
         // What the hooks emitted still goes out.
-        self.tick();
+        fill_outlets(self.world.borrow_mut());
         tracing::info!(quiet, "throng is shut down");
         quiet
     }

@@ -50,8 +50,7 @@ impl Entry {
     /// How good this is, more being better: messages a second, or where there
     /// are none, actors a byte.
     fn merit(&self) -> Option<f64> {
-        self.messages_per_s
-            .or(self.bytes_per_actor.map(|bytes| 1.0 / bytes))
+        self.messages_per_s.or(self.bytes_per_actor.map(|bytes| 1.0 / bytes))
     }
 }
 
@@ -64,8 +63,6 @@ pub fn print_json(entry: &Entry) {
 /// The entry others are compared with: throng if it ran, else the first peer.
 fn base(entries: &[Entry], bench: Bench) -> Option<&Entry> {
     let mut same = entries.iter().filter(|entry| entry.bench == bench);
-    let throng = same
-        .clone()
-        .find(|entry| crate::harness::name(entry.peer) == "throng");
+    let throng = same.clone().find(|entry| crate::harness::name(entry.peer) == "throng");
     throng.or_else(|| same.next())
 }

@@ -107,9 +107,6 @@ impl Undelivered {
 
 impl fmt::Debug for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Undelivered")
-            .field("to", &self.to)
-            .field("message_type", &self.message_type)
-            .finish_non_exhaustive()
+        f.debug_struct("Undelivered").field("to", &self.to).field("message_type", &self.message_type).finish_non_exhaustive()
     }
 }

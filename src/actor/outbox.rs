@@ -15,12 +15,12 @@ use std::marker::PhantomData;
 
 use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
-use crate::panics;
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
+use crate::panics;
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
 ///
-/// What handlers [`Turn::emit`] into it leaves at the end of the tick, in order.
+/// What handlers [emit](crate::Turn::emit) into it leaves at the end of the tick, in order.
 pub struct OutletPort<T> {
     pub(crate) index: u32,
     pub(crate) carries: PhantomData<fn(T)>,
@@ -362,5 +362,4 @@ impl OutboxCell {
     pub(crate) fn get_mut(&mut self) -> &mut Outbox {
         self.0.get_mut()
     }
-
 }

@@ -27,8 +27,7 @@ pub enum DeadReason {
 
 impl DeadReason {
     /// All reasons, in the order in which [`MailStats`](crate::MailStats) counts them.
-    pub const ALL: [Self; 6] =
-        [Self::Stopped, Self::Unknown, Self::MailboxFull, Self::Bounced, Self::NoState, Self::Restarted];
+    pub const ALL: [Self; 6] = [Self::Stopped, Self::Unknown, Self::MailboxFull, Self::Bounced, Self::NoState, Self::Restarted];
 }
 
 /// A message that reached nobody, with the reason.
@@ -51,14 +50,7 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     pub(crate) fn of<M: Send + 'static>(envelope: Envelope<M>, reason: DeadReason, tick: u64) -> Self {
-        Self {
-            to: envelope.to,
-            from: envelope.from,
-            reason,
-            tick,
-            message_type: type_name::<M>(),
-            message: Box::new(envelope.msg),
-        }
+        Self { to: envelope.to, from: envelope.from, reason, tick, message_type: type_name::<M>(), message: Box::new(envelope.msg) }
     }
 }
 

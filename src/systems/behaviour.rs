@@ -11,7 +11,7 @@
 use bevy_ecs::component::ComponentId;
 use std::any::Any;
 
-use bevy_ecs::change_detection::Mut;
+use bevy_ecs::change_detection::{DetectChangesMut, Mut};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::WorldQuery;
 use bevy_ecs::system::{Query, SystemState};
@@ -20,7 +20,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 
 use super::config::{ActorConfig, Fresh};
 use super::hub::Hub;
-use super::pass::{Crew, run_pass};
+use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
     Actor, ActorFailure, Batch, Context, Failure, FailureKind, Handled, HasMailbox, Newborn, Signal, Turn, Undelivered, Wish,
@@ -30,7 +30,7 @@ use crate::error::RegisterError;
 use crate::id::ActorId;
 use crate::panics;
 use crate::supervision::RestartIntensity;
-use crate::world::{Mailbox, Roster};
+use crate::world::{Life, Mailbox, Roster};
 
 /// What a pass, a birth, an end and a failure mean for actors of type `A`.
 pub(crate) trait Behaviour<A: HasMailbox>: Send {
@@ -50,7 +50,7 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     fn forget(&mut self, _id: ActorId) {}
 
     /// Takes the state off an actor that stops, so that a panic in its `Drop` hurts nobody.
-    fn drop_state(&mut self, _world: &mut World, _entity: Entity, _id: ActorId) {}
+    fn drop_state(&mut self, _world: &mut World, _hub: &mut Hub, _entity: Entity, _id: ActorId) {}
 
     /// How often its actors may be restarted, and whether their mail is kept; `None` if never.
     fn restarts(&self, _id: ActorId) -> Option<(RestartIntensity, bool)> {
@@ -63,7 +63,14 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     }
 
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
-    fn undelivered(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
+    fn undelivered(
+        &mut self,
+        _world: &mut World,
+        _hub: &mut Hub,
+        _roster: &Roster<A>,
+        _id: ActorId,
+        notice: Undelivered,
+    ) -> Result<(), Option<Undelivered>> {
         Err(Some(notice))
     }
 
@@ -142,7 +149,12 @@ impl<A: Actor> ActorBehaviour<A> {
     }
 
     /// Runs hooks on the calling thread. What they send leaves from the first outbox.
-    fn with_context<R>(&mut self, world: &mut World, hub: &mut Hub, run: impl FnOnce(&Context<'_, A>, UnsafeWorldCell<'_>) -> R) -> Option<R> {
+    fn with_context<R>(
+        &mut self,
+        world: &mut World,
+        hub: &mut Hub,
+        run: impl FnOnce(&Context<'_, A>, UnsafeWorldCell<'_>) -> R,
+    ) -> Option<R> {
         hub.sessions += 1;
         let (env, outbox) = hub.desk();
         let world = world.as_unsafe_world_cell();
@@ -206,7 +218,8 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         if !self.unstarted.is_empty() {
             self.start_late(world, hub, roster);
         }
-        run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, cell_component, &self.state, SystemState::new);
+        let sight = Sight { cell_component, state: &self.state };
+        run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, sight, SystemState::new);
         true
     }
 
@@ -248,20 +261,24 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
                 let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
                 // Two calls: a panic in one does not take the other's messages back.
                 if hook != Ending::Stopped {
-                    let result = call_hook(context, id, || Ok(state.stopping(context)));
+                    let result = call_hook(context, id, || {
+                        state.stopping(context);
+                        Ok(())
+                    });
                     panicked.extend(result.err().map(|reason| (id, reason)));
                 }
                 if hook != Ending::Stopping {
-                    let result = call_hook(context, id, || Ok(state.stopped(context)));
+                    let result = call_hook(context, id, || {
+                        state.stopped(context);
+                        Ok(())
+                    });
                     panicked.extend(result.err().map(|reason| (id, reason)));
                 }
             }
             panicked
         });
         for (id, reason) in panicked.unwrap_or_default() {
-            if hub.may_log() {
-                tracing::warn!(actor = %id, actor_type = std::any::type_name::<A>(), ?hook, reason, "a hook panicked; the actor stops all the same");
-            }
+            report_mishaps::<A>(hub, id, [reason]);
         }
     }
 
@@ -271,13 +288,13 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         }
     }
 
-    fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
+    fn drop_state(&mut self, world: &mut World, hub: &mut Hub, entity: Entity, id: ActorId) {
         self.forget(id);
         if !std::mem::needs_drop::<A>() {
             return;
         }
         let state = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take::<A>());
-        drop_quietly(id, state);
+        report_mishaps::<A>(hub, id, drop_quietly(state));
     }
 
     fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
@@ -286,6 +303,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
 
     fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) -> Result<(), String> {
         let Some(factory) = self.factory(id).cloned() else { return Err("there is no way to make fresh state".to_owned()) };
+        let mut mishaps = Vec::new();
         let restarted = self.with_context(world, hub, |context, world| {
             // SAFETY: the reference ends before the next is made.
             if let Some(mut state) = unsafe { state_of(world, roster, id) } {
@@ -293,28 +311,34 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
                     state.restarting(failure, context);
                     Ok(())
                 });
-                if let Err(reason) = result {
-                    tracing::warn!(actor = %id, reason, "`restarting` panicked; the actor restarts all the same");
-                }
+                mishaps.extend(result.err());
             }
             let mut fresh = panics::catch(|| factory(id))?;
             let wish = match call_hook(context, id, || fresh.started(context)) {
                 Ok(wish) => wish,
                 Err(reason) => {
-                    drop_quietly(id, Some(fresh));
+                    mishaps.extend(drop_quietly(fresh));
                     return Err(reason);
                 }
             };
             // SAFETY: as above.
             let old = unsafe { state_of(world, roster, id) }.map(|mut state| std::mem::replace(&mut *state, fresh));
-            drop_quietly(id, old);
+            mishaps.extend(drop_quietly(old));
             close_if_wished(world, roster, id, wish);
             Ok(())
         });
+        report_mishaps::<A>(hub, id, mishaps);
         restarted.unwrap_or_else(|| Err("the world lacks what its `Params` read".to_owned()))
     }
 
-    fn undelivered(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>> {
+    fn undelivered(
+        &mut self,
+        world: &mut World,
+        hub: &mut Hub,
+        roster: &Roster<A>,
+        id: ActorId,
+        notice: Undelivered,
+    ) -> Result<(), Option<Undelivered>> {
         let mut result = Err(None);
         let called = self.with_context(world, hub, |context, world| {
             // SAFETY: the only reference.
@@ -379,11 +403,16 @@ struct Started {
 
 impl Started {
     /// Carries it out, once the actors are in the world.
-    fn settle<A: Actor>(self, world: &World, hub: &mut Hub, roster: &Roster<A>) {
+    fn settle<A: Actor>(self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
+        let entity = |id| roster.slots.entry(id).ok().map(|entry| entry.entity);
         for id in self.closed {
-            let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
-            if let Some(cell) = entity.and_then(|entity| world.get::<Mailbox<A>>(entity)) {
+            if let Some(cell) = entity(id).and_then(|entity| world.get::<Mailbox<A>>(entity)) {
                 cell.close();
+            }
+        }
+        for (id, _) in &self.failed {
+            if let Some(mut cell) = entity(*id).and_then(|entity| world.get_mut::<Mailbox<A>>(entity)) {
+                cell.bypass_change_detection().held_mut().get_or_insert_default().life = Life::Failed;
             }
         }
         let failed = self.failed.into_iter();
@@ -391,10 +420,18 @@ impl Started {
     }
 }
 
-/// Drops a state whose `Drop` may panic.
-fn drop_quietly<A>(id: ActorId, state: Option<A>) {
-    if let Err(reason) = panics::catch(|| drop(state)) {
-        tracing::warn!(actor = %id, actor_type = std::any::type_name::<A>(), reason, "a state panicked when it was dropped");
+/// Drops a state whose `Drop` may panic; tells if it did.
+fn drop_quietly<S>(state: S) -> Option<String> {
+    panics::catch(|| drop(state)).err()
+}
+
+/// Logs panics that change nothing: of hooks that end a life, and of `Drop`.
+fn report_mishaps<A>(hub: &mut Hub, id: ActorId, mishaps: impl IntoIterator<Item = String>) {
+    for reason in mishaps {
+        if hub.may_log() {
+            let actor_type = std::any::type_name::<A>();
+            tracing::warn!(actor = %id, actor_type, reason, "a hook or a state's `Drop` panicked; the actor ends or restarts all the same");
+        }
     }
 }
 

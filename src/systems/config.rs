@@ -48,13 +48,7 @@ impl<A: Actor> ActorConfig<A> {
     /// actors that were spawned with a way to make fresh state; the mailbox is kept over restarts.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            mailbox: MailboxConfig::default(),
-            fresh: None,
-            restart: RestartIntensity::default(),
-            keep_mailbox: true,
-            digest: None,
-        }
+        Self { mailbox: MailboxConfig::default(), fresh: None, restart: RestartIntensity::default(), keep_mailbox: true, digest: None }
     }
 
     /// Sets the mailboxes.

@@ -9,9 +9,9 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
 use super::behaviour::{Behaviour, Unhandled};
+use super::config::Fresh;
 use super::hub::{Hub, Sharing};
 use super::keeper::{Keeper, Runner};
-use super::config::Fresh;
 use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};

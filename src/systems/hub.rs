@@ -114,7 +114,14 @@ impl Hub {
     }
 
     pub(crate) fn env(&self) -> TurnEnv<'_> {
-        TurnEnv { tick: self.tick, round: self.round, seed: self.seed, kinds: &self.kinds, nurseries: &self.nurseries, sessions: self.sessions }
+        TurnEnv {
+            tick: self.tick,
+            round: self.round,
+            seed: self.seed,
+            kinds: &self.kinds,
+            nurseries: &self.nurseries,
+            sessions: self.sessions,
+        }
     }
 
     /// The host's outbox: what is written here goes out with the next round.
@@ -164,9 +171,7 @@ impl Hub {
 
 /// A pool for all threads but the one that runs the tick.
 fn helpers(threads: usize) -> Option<ThreadPool> {
-    let build = |helpers| {
-        rayon::ThreadPoolBuilder::new().num_threads(helpers).thread_name(|n| format!("throng-{n}")).build()
-    };
+    let build = |helpers| rayon::ThreadPoolBuilder::new().num_threads(helpers).thread_name(|n| format!("throng-{n}")).build();
     let helpers = threads.checked_sub(1).filter(|&n| n > 0)?;
     build(helpers)
         .inspect_err(|error| tracing::error!(%error, helpers, "no worker threads; throng goes on with one thread, with the same results"))

@@ -12,8 +12,8 @@ use super::hub::Hub;
 use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
 use crate::digest::Digester;
 use crate::id::ActorId;
-use crate::panics;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
+use crate::panics;
 use crate::supervision::{Failed, Verdict};
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
@@ -182,11 +182,11 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             }
         }
         // The last rows first: then no row has to move.
-        gone.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        gone.sort_unstable_by_key(|&(id, _)| std::cmp::Reverse(id));
         for (id, entity) in gone {
             let held = world.get_mut::<Mailbox<A>>(entity).and_then(|mut cell| cell.bypass_change_detection().retire());
             self.bury(hub, held, DeadReason::Stopped);
-            self.behaviour.drop_state(world, entity, id);
+            self.behaviour.drop_state(world, hub, entity, id);
             self.despawn(world, entity);
         }
     }

@@ -60,7 +60,21 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     ) -> Self {
         // SAFETY: promised by the caller.
         let fetch = unsafe { D::init_fetch(world, state, last_run, this_run) };
-        Self { world, cell_component, slots, state, fetch, table: None, hint: None, offset: 0, is_blind: false, cells: &[], entities: &[], states: (std::ptr::null(), 0), ticks: std::ptr::null() }
+        Self {
+            world,
+            cell_component,
+            slots,
+            state,
+            fetch,
+            table: None,
+            hint: None,
+            offset: 0,
+            is_blind: false,
+            cells: &[],
+            entities: &[],
+            states: (std::ptr::null(), 0),
+            ticks: std::ptr::null(),
+        }
     }
 
     /// Turns to a block.
@@ -111,7 +125,9 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
             // SAFETY: the table has a first row.
             let first = unsafe { column.get_data_unchecked(TableRow::new(NonMaxU32::ZERO)) };
             self.states = (first.as_ptr(), size);
-            self.ticks = table.and_then(|table| table.get_changed_ticks_slice_for(component)).map_or(std::ptr::null(), |ticks| ticks.as_ptr().cast());
+            self.ticks = table
+                .and_then(|table| table.get_changed_ticks_slice_for(component))
+                .map_or(std::ptr::null(), |ticks| ticks.as_ptr().cast());
         }
     }
 

@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 
 use super::behaviour::{Behaviour, Ending};
 use super::hub::Hub;
-use super::pass::{Crew, run_pass_in};
+use super::pass::{Crew, Sight, run_pass_in};
 use super::shift::{Receive, Shift};
 use crate::actor::{Batch, Failure, Handled, HasMailbox, Newborn, Turn, Undelivered};
 use crate::digest::Digester;
@@ -66,7 +66,7 @@ use crate::world::{Mailbox, Roster};
 #[derive(SystemParam)]
 pub struct Mail<'w, 's, A: HasMailbox, D: SingleEntityQueryData + 'static> {
     room: ResMut<'w, MailRoom<A>>,
-    sight: Sight<'w, 's, A, D>,
+    receivers: Receivers<'w, 's, A, D>,
 }
 
 impl<A: HasMailbox, D: SingleEntityQueryData + 'static> std::fmt::Debug for Mail<'_, '_, A, D> {
@@ -87,12 +87,13 @@ impl<A: HasMailbox, D: SingleEntityQueryData + 'static> Mail<'_, '_, A, D> {
     {
         let Some((mut roster, mut hub)) = self.room.take() else { return };
         let crew = ClosureCrew { handle, sees: PhantomData };
-        let Sight { world, state, cell_component, ticks, .. } = &self.sight;
+        let Receivers { world, state, cell_component, ticks, .. } = &self.receivers;
         let mut locals = vec![(); hub.claims_max()];
+        let sight = Sight { cell_component: *cell_component, state: &state.columns };
         // SAFETY: the parameter's access is registered: mailboxes of `A` are read, and `D` is accessed;
         // the resource is borrowed exclusively, so there is one such pass at a time.
         unsafe {
-            run_pass_in::<A, D, _>(*world, *ticks, &mut hub, &mut roster, &crew, &mut locals, *cell_component, &state.columns);
+            run_pass_in::<A, D, _>(*world, *ticks, &mut hub, &mut roster, &crew, &mut locals, sight);
         }
         self.room.put_back(roster, hub);
     }
@@ -117,27 +118,27 @@ impl<A: HasMailbox> MailRoom<A> {
 }
 
 /// Access to the components of receivers, by row.
-struct Sight<'w, 's, A: HasMailbox, D: SingleEntityQueryData + 'static> {
+struct Receivers<'w, 's, A: HasMailbox, D: SingleEntityQueryData + 'static> {
     world: UnsafeWorldCell<'w>,
-    state: &'s SightState<A, D>,
+    state: &'s ReceiversState<A, D>,
     cell_component: ComponentId,
     ticks: (Tick, Tick),
 }
 
 /// The registered access, and the state that lenses are made from.
-struct SightState<A: HasMailbox, D: SingleEntityQueryData + 'static> {
+struct ReceiversState<A: HasMailbox, D: SingleEntityQueryData + 'static> {
     access: <Query<'static, 'static, (&'static Mailbox<A>, D)> as SystemParam>::State,
     columns: D::State,
     cell_component: ComponentId,
 }
 
 // SAFETY: the access registered is that of a query for the mailboxes and `D`; nothing else is touched.
-unsafe impl<A: HasMailbox, D: SingleEntityQueryData + 'static> SystemParam for Sight<'_, '_, A, D> {
-    type State = SightState<A, D>;
-    type Item<'w, 's> = Sight<'w, 's, A, D>;
+unsafe impl<A: HasMailbox, D: SingleEntityQueryData + 'static> SystemParam for Receivers<'_, '_, A, D> {
+    type State = ReceiversState<A, D>;
+    type Item<'w, 's> = Receivers<'w, 's, A, D>;
 
     fn init_state(world: &mut World) -> Self::State {
-        SightState {
+        ReceiversState {
             access: Query::<(&'static Mailbox<A>, D)>::init_state(world),
             columns: D::init_state(world),
             cell_component: world.register_component::<Mailbox<A>>(),
@@ -155,7 +156,7 @@ unsafe impl<A: HasMailbox, D: SingleEntityQueryData + 'static> SystemParam for S
         change_tick: Tick,
     ) -> Result<Self::Item<'w, 's>, SystemParamValidationError> {
         let cell_component = state.cell_component;
-        Ok(Sight { world, state, cell_component, ticks: (meta.get_last_run(), change_tick) })
+        Ok(Receivers { world, state, cell_component, ticks: (meta.get_last_run(), change_tick) })
     }
 }
 
@@ -190,8 +191,8 @@ impl<A: HasMailbox> Behaviour<A> for MailSystem<A> {
         self.rest.forget(id);
     }
 
-    fn drop_state(&mut self, world: &mut World, entity: Entity, id: ActorId) {
-        self.rest.drop_state(world, entity, id);
+    fn drop_state(&mut self, world: &mut World, hub: &mut Hub, entity: Entity, id: ActorId) {
+        self.rest.drop_state(world, hub, entity, id);
     }
 
     fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {

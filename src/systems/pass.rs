@@ -46,6 +46,12 @@ pub(crate) trait Crew<A: HasMailbox, D: QueryData>: Sync {
     unsafe fn work(&self, local: &mut Self::Local, world: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, D>);
 }
 
+/// What a pass looks at: the mailboxes' component, and the state of the query for the others.
+pub(crate) struct Sight<'a, S> {
+    pub(crate) cell_component: ComponentId,
+    pub(crate) state: &'a S,
+}
+
 /// Runs a pass over all mail that waits for the roster's actors.
 pub(crate) fn run_pass<A, D, C>(
     world: &mut World,
@@ -53,8 +59,7 @@ pub(crate) fn run_pass<A, D, C>(
     roster: &mut Roster<A>,
     crew: &C,
     locals: &mut Vec<C::Local>,
-    cell_component: ComponentId,
-    state: &D::State,
+    sight: Sight<'_, D::State>,
     new_local: impl Fn(&mut World) -> C::Local,
 ) where
     A: HasMailbox,
@@ -67,7 +72,7 @@ pub(crate) fn run_pass<A, D, C>(
     // Everything written in a pass counts as changed now.
     let now = world.change_tick();
     // SAFETY: the world is borrowed exclusively.
-    unsafe { run_pass_in(world.as_unsafe_world_cell(), (now, now), hub, roster, crew, locals, cell_component, state) };
+    unsafe { run_pass_in(world.as_unsafe_world_cell(), (now, now), hub, roster, crew, locals, sight) };
 }
 
 /// As [`run_pass`], in a world of which the caller has a part.
@@ -82,8 +87,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
     roster: &mut Roster<A>,
     crew: &C,
     locals: &mut [C::Local],
-    cell_component: ComponentId,
-    state: &D::State,
+    sight: Sight<'_, D::State>,
 ) where
     A: HasMailbox,
     D: SingleEntityQueryData,
@@ -106,9 +110,8 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
         slots: &roster.slots,
         config: &roster.config,
         crew,
-        state,
+        sight,
         ticks,
-        cell_component,
         keep_dead: hub.keep_dead,
         relay_max: if claims == 1 && jobs.len() == 1 { hub.relay_max } else { 0 },
         chunks: jobs.len() as u32,
@@ -189,9 +192,8 @@ struct Stage<'a, A: HasMailbox, D: QueryData, C> {
     slots: &'a SlotTable,
     config: &'a MailboxConfig<A::Msg>,
     crew: &'a C,
-    state: &'a D::State,
+    sight: Sight<'a, D::State>,
     ticks: (Tick, Tick),
-    cell_component: ComponentId,
     keep_dead: bool,
     relay_max: u32,
     chunks: u32,
@@ -209,9 +211,10 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
         let turn = Turn::new(outbox, self.env, before, nobody);
         // SAFETY: actors of different blocks are different, so claims look at different actors; the
         // crew reads what `D` does not write; nobody changes the world's structure in a pass.
-        let lens = unsafe { Lens::new(world, self.cell_component, self.slots, self.state, self.ticks) };
+        let lens = unsafe { Lens::new(world, self.sight.cell_component, self.slots, self.sight.state, self.ticks) };
         let (slots, config) = (self.slots, self.config);
-        let shift = Shift { lens, slots, config, scratch, jobs, first, chunks: self.chunks, keep_dead: self.keep_dead, relay_max: self.relay_max };
+        let shift =
+            Shift { lens, slots, config, scratch, jobs, first, chunks: self.chunks, keep_dead: self.keep_dead, relay_max: self.relay_max };
         // SAFETY: as above.
         unsafe { self.crew.work(local, world, turn, shift) };
     }

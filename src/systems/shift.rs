@@ -185,15 +185,20 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) {
         let row = match self.lens.find(to) {
             Ok(row) => row,
-            Err(reason) => return self.dead(self.whole(to, from, msg), reason),
+            Err(reason) => {
+                let envelope = self.whole(to, from, msg);
+                return self.dead(envelope, reason);
+            }
         };
         // SAFETY: the actor is in this worker's block.
         if !unsafe { self.lens.cell(row).is_open() } || (COUNT && !self.has_room(to)) {
-            return self.divert(self.whole(to, from, msg));
+            let envelope = self.whole(to, from, msg);
+            return self.divert(envelope);
         }
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
         let Some(item) = (unsafe { self.lens.fetch(row) }) else {
-            return self.dead(self.whole(to, from, msg), DeadReason::NoState);
+            let envelope = self.whole(to, from, msg);
+            return self.dead(envelope, DeadReason::NoState);
         };
         self.scratch.tally.handled += 1;
         self.receiver.turn().begin(to, from);
@@ -206,9 +211,12 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Puts an envelope together. User code may run in it (the clone of a message to all); should it
     /// panic, that is the receiver's failure, not that of the actor before.
     #[cold]
-    fn whole(&self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
+    fn whole(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
         self.receiver.turn().begin(to, from);
-        Envelope { to, from, msg: msg() }
+        self.scratch.tally.handled += 1;
+        let msg = msg();
+        self.scratch.tally.handled -= 1;
+        Envelope { to, from, msg }
     }
 
     /// Counts a message against its receiver's capacity.
@@ -491,11 +499,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn bounce(&mut self, envelope: Envelope<A::Msg>) {
         let Some(sender) = envelope.from else { return self.dead(envelope, DeadReason::MailboxFull) };
         self.scratch.tally.dead[DeadReason::Bounced as usize] += 1;
-        let notice = Undelivered {
-            to: envelope.to,
-            message_type: type_name::<A::Msg>(),
-            message: Box::new(envelope.msg),
-        };
+        let notice = Undelivered { to: envelope.to, message_type: type_name::<A::Msg>(), message: Box::new(envelope.msg) };
         self.signal(Signal::Bounce { to: sender, notice });
     }
 

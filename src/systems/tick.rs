@@ -71,11 +71,6 @@ impl Engine {
         if self.is_quiet() || self.hub.round >= self.rounds_max {
             return false;
         }
-        if !self.newborn.is_empty() {
-            // Born in a hook after the last round's births: they are there before their mail.
-            self.bear(world);
-            self.gather();
-        }
         let mut awake = std::mem::take(&mut self.awake);
         if awake.len() > 1 {
             awake.sort_unstable();
@@ -83,6 +78,11 @@ impl Engine {
         for &kind in &awake {
             self.is_awake[kind as usize] = false;
             self.runners[kind as usize].begin_round();
+        }
+        if !self.newborn.is_empty() {
+            // Born in a hook after the last round's births: they are there before their mail.
+            self.bear(world);
+            self.gather();
         }
         self.hub.relay_max = if may_relay && awake.len() == 1 { self.rounds_max - self.hub.round - 1 } else { 0 };
         for &kind in &awake {

@@ -43,9 +43,7 @@ fn a_stop_passes_user_mail() {
     everywhere(|options| {
         let mut throng = Throng::new(options);
         let busy = MailboxConfig::default().budget(1).unwrap();
-        throng
-            .register_with(ActorConfig::<Probe<0>>::new().mailbox(busy))
-            .unwrap();
+        throng.register_with(ActorConfig::<Probe<0>>::new().mailbox(busy)).unwrap();
         let a = throng.spawn(Probe::<0>::default());
         let b = throng.spawn(Probe::<1>::default());
         (0..100).for_each(|n| throng.tell(a, Say::Note(n)));
@@ -147,9 +145,20 @@ fn children_stop_the_youngest_first_and_before_their_parent() {
         throng.stop(parent);
         throng.tick();
         let want = [
-            "p Stopping", "b Stopping", "b2 Stopping", "b2 Stopped", "b1 Stopping", "b1 Stopped",
-            "b Stopped", "a Stopping", "a2 Stopping", "a2 Stopped", "a1 Stopping", "a1 Stopped",
-            "a Stopped", "p Stopped",
+            "p Stopping",
+            "b Stopping",
+            "b2 Stopping",
+            "b2 Stopped",
+            "b1 Stopping",
+            "b1 Stopped",
+            "b Stopped",
+            "a Stopping",
+            "a2 Stopping",
+            "a2 Stopped",
+            "a1 Stopping",
+            "a1 Stopped",
+            "a Stopped",
+            "p Stopped",
         ];
         assert_eq!(ends(&diary).len(), want.len());
         // `b2` is of another type than `b1`; births are entered type by type, so `b1` may be the younger.

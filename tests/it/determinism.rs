@@ -30,11 +30,7 @@ pub(crate) struct Deed {
 
 impl Deed {
     fn next(self, n: u32) -> Self {
-        Self {
-            n,
-            hops: self.hops - 1,
-            ..self
-        }
+        Self { n, hops: self.hops - 1, ..self }
     }
 }
 
@@ -43,12 +39,7 @@ fn stir(sum: &mut u64, n: u64) {
 }
 
 /// Does what the number says; the same for all types.
-fn live<A: Actor<Msg = Deed>>(
-    sum: &mut u64,
-    deed: Deed,
-    cx: &Context<'_, A>,
-    new: impl Fn(u64) -> A,
-) -> Handled {
+fn live<A: Actor<Msg = Deed>>(sum: &mut u64, deed: Deed, cx: &Context<'_, A>, new: impl Fn(u64) -> A) -> Handled {
     stir(sum, u64::from(deed.n));
     stir(sum, cx.sender().map_or(0, ActorId::to_bits));
     stir(sum, cx.tick() << 32 | u64::from(cx.round()));
@@ -87,9 +78,9 @@ fn live<A: Actor<Msg = Deed>>(
         }
         82..88 => cx.emit(port, u64::from(k) ^ *sum),
         88..92 => cx.forward(birds[pick(birds.len())], deed.next(k)),
-        92 if deed.hops == 1 => cx.broadcast::<Rock>(deed.next(k)),
-        93 if deed.hops == 1 => cx.broadcast::<Cat>(deed.next(k)),
-        94 => (0..300).for_each(|n| drop(cx.spawn(new(n)))),
+        92 if k % 32 == 0 => cx.broadcast::<Rock>(Deed { hops: 0, ..deed.next(k) }),
+        93 if k % 32 == 1 => cx.broadcast::<Cat>(Deed { hops: 0, ..deed.next(k) }),
+        94 if k % 16 == 2 => (0..300).for_each(|n| drop(cx.spawn(new(n)))),
         _ => cx.tell(cx.me(), deed.next(k)),
     }
     Ok(())
@@ -193,28 +184,16 @@ impl Model {
     pub(crate) fn new(options: ThrongOptions, seed: u64, load: u32) -> Self {
         let mut throng = Throng::new(options.seed(seed).rounds_max(40));
         fn restarts() -> RestartIntensity {
-            RestartIntensity {
-                intensity: 4,
-                period_ticks: 10,
-            }
+            RestartIntensity { intensity: 4, period_ticks: 10 }
         }
         let bees = ActorConfig::<Bee>::new().fresh(|id| Bee(id.to_bits())).restart(restarts()).digest();
         throng.register_with(bees).unwrap();
         let bounce = MailboxConfig::new(3).unwrap().overflow(Overflow::Bounce);
         let birds = ActorConfig::<Bird>::new().mailbox(bounce).fresh(|_| Bird(1)).digest();
         throng.register_with(birds).unwrap();
-        let picky = MailboxConfig::new(5)
-            .unwrap()
-            .overflow(Overflow::DropOldest)
-            .budget(2)
-            .unwrap()
-            .priority(|deed: &Deed| (deed.n % 3) as u8);
-        let cats = ActorConfig::<Cat>::new()
-            .mailbox(picky)
-            .fresh(|_| Cat(2))
-            .drop_mailbox_on_restart()
-            .restart(restarts())
-            .digest();
+        let picky =
+            MailboxConfig::new(5).unwrap().overflow(Overflow::DropOldest).budget(2).unwrap().priority(|deed: &Deed| (deed.n % 3) as u8);
+        let cats = ActorConfig::<Cat>::new().mailbox(picky).fresh(|_| Cat(2)).drop_mailbox_on_restart().restart(restarts()).digest();
         throng.register_with(cats).unwrap();
         let tiny = MailboxConfig::new(2).unwrap();
         let rocks = ActorConfig::<Rock>::new().mailbox(tiny).fresh(|_| Rock(3)).digest();
@@ -222,34 +201,16 @@ impl Model {
         let bees = throng.spawn_many((0..20_000).map(Bee)).to_vec();
         let birds = throng.spawn_many((0..BLOCK as u64 + 300).map(Bird)).to_vec();
         let cats = throng.spawn_many((0..300).map(Cat)).to_vec();
-        let rocks = throng.spawn_many((0..BLOCK as u64 * 2 + 1).map(Rock)).to_vec();
+        let rocks = throng.spawn_many((0..BLOCK as u64 + 100).map(Rock)).to_vec();
         for (at, &rock) in rocks.iter().enumerate().take(20) {
-            let policy = [
-                Overflow::Backpressure,
-                Overflow::Bounce,
-                Overflow::DropNewest,
-                Overflow::DropOldest,
-                Overflow::Fail,
-            ][at % 5];
+            let policy = [Overflow::Backpressure, Overflow::Bounce, Overflow::DropNewest, Overflow::DropOldest, Overflow::Fail][at % 5];
             let mailbox = MailboxConfig::new(1 + at as u32 / 5).unwrap().overflow(policy);
             throng.configure_mailbox(rock, mailbox);
         }
         let (port, values) = throng.outlet(1 << 20);
-        let web = Web {
-            bees: bees.leak(),
-            birds: birds.leak(),
-            cats: cats.leak(),
-            rocks: rocks.leak(),
-            port,
-        };
+        let web = Web { bees: bees.leak(), birds: birds.leak(), cats: cats.leak(), rocks: rocks.leak(), port };
         let host = Xoshiro256PlusPlus::seed_from_u64(seed);
-        Self {
-            throng,
-            host,
-            web,
-            values,
-            load,
-        }
+        Self { throng, host, web, values, load }
     }
 
     fn pick(&mut self, n: usize) -> usize {
@@ -260,11 +221,7 @@ impl Model {
     pub(crate) fn tick(&mut self) {
         let web = self.web;
         for _ in 0..self.load {
-            let deed = Deed {
-                n: self.pick(1 << 30) as u32,
-                hops: self.pick(6) as u32,
-                web,
-            };
+            let deed = Deed { n: self.pick(1 << 30) as u32, hops: self.pick(6) as u32, web };
             match self.pick(4) {
                 0 => {
                     let to = web.bees[self.pick(web.bees.len())];
@@ -323,17 +280,17 @@ fn compare(seed: u64, ticks: usize, load: u32) {
 
 #[test]
 fn a_busy_world_is_the_same_on_any_number_of_threads() {
-    compare(1, 60, 400);
+    compare(1, 60, 120);
 }
 
 #[test]
 fn a_world_of_little_mail_is_the_same() {
-    compare(2, 60, 3);
+    compare(2, 30, 3);
 }
 
 #[test]
 fn a_dense_world_is_the_same() {
-    compare(3, 6, 20_000);
+    compare(3, 3, 8_000);
 }
 
 #[test]
@@ -343,10 +300,10 @@ fn another_seed_is_another_world() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_seed(seed: u64, load in 1u32..600) {
-        compare(seed, 12, load);
+        compare(seed, 6, load);
     }
 }
 
@@ -355,9 +312,7 @@ proptest! {
 fn a_chain_of_single_messages_is_the_same() {
     let run = |options: ThrongOptions| {
         let mut throng = Throng::new(options.rounds_max(37).seed(5));
-        let config = ActorConfig::<Probe<0>>::new()
-            .fresh(|_| Probe::default())
-            .restart(RestartIntensity::UNLIMITED);
+        let config = ActorConfig::<Probe<0>>::new().fresh(|_| Probe::default()).restart(RestartIntensity::UNLIMITED);
         throng.register_with(config).unwrap();
         throng.register::<Probe<1>>().unwrap();
         let crowd = throng.spawn_many((0..2 * BLOCK + 50).map(|_| Probe::<0>::default())).to_vec();
@@ -391,9 +346,9 @@ fn a_chain_of_single_messages_is_the_same() {
                 Ok(())
             })
         }
-        throng.tell(crowd[7], hop(crowd, port, 5_000));
+        throng.tell(crowd[7], hop(crowd, port, 2_000));
         let mut trace = Vec::new();
-        for tick in 0..200 {
+        for tick in 0..80 {
             if tick % 40 == 7 {
                 throng.tell(crowd[tick], hop(crowd, port, 200));
             }

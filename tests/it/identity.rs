@@ -36,9 +36,7 @@ fn a_reference_outlives_restarts_and_keeps_its_mail() {
 fn a_mailbox_can_be_dropped_at_a_restart() {
     everywhere(|options| {
         let mut throng = Throng::new(options);
-        let config = ActorConfig::<Probe<0>>::new()
-            .fresh(|_| Probe::default())
-            .drop_mailbox_on_restart();
+        let config = ActorConfig::<Probe<0>>::new().fresh(|_| Probe::default()).drop_mailbox_on_restart();
         throng.register_with(config).unwrap();
         let a = throng.spawn(Probe::<0>::default());
         throng.tell(a, burst());
@@ -81,20 +79,20 @@ fn a_stopped_actors_mail_never_reaches_the_slots_next_holder() {
 fn mail_on_its_way_does_not_reach_the_next_holder() {
     everywhere(|options| {
         let mut throng = fresh(options);
-        let (old, boss) = (
-            throng.spawn(Probe::<0>::default()),
-            throng.spawn(Probe::<1>::default()),
-        );
+        let (old, boss) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<1>::default()));
         throng.tell(
             boss,
             act(move |_, cx| {
                 cx.stop(old);
                 cx.tell(old, Say::Note(1));
-                cx.tell(cx.me(), act(move |_, cx| {
-                    cx.spawn(Probe::<0>::default());
-                    cx.tell(old, Say::Note(2));
-                    Ok(())
-                }));
+                cx.tell(
+                    cx.me(),
+                    act(move |_, cx| {
+                        cx.spawn(Probe::<0>::default());
+                        cx.tell(old, Say::Note(2));
+                        Ok(())
+                    }),
+                );
                 Ok(())
             }),
         );
@@ -199,9 +197,7 @@ fn the_host_despawns_an_actor() {
 fn with_kept_mail(options: ThrongOptions) -> (Throng, ActorRef<Probe<0>>) {
     let mut throng = Throng::new(options.rounds_max(1));
     let mailbox = MailboxConfig::default().budget(1).unwrap();
-    throng
-        .register_with(ActorConfig::<Probe<0>>::new().mailbox(mailbox))
-        .unwrap();
+    throng.register_with(ActorConfig::<Probe<0>>::new().mailbox(mailbox)).unwrap();
     let a = throng.spawn(Probe::<0>::default());
     (0..5).for_each(|n| throng.tell(a, Say::Note(n)));
     throng.tick();
@@ -306,9 +302,7 @@ struct Mark;
 fn archetype_moves_lose_nothing() {
     everywhere(|options| {
         let mut throng = fresh(options);
-        let crowd = throng
-            .spawn_many((0..BLOCK + 100).map(|_| Probe::<0>::default()))
-            .to_vec();
+        let crowd = throng.spawn_many((0..BLOCK + 100).map(|_| Probe::<0>::default())).to_vec();
         let some: Vec<_> = crowd.iter().copied().step_by(61).collect();
         for step in 0..6 {
             for (at, actor) in some.iter().enumerate() {
@@ -346,10 +340,7 @@ fn archetype_moves_lose_nothing() {
 fn mail_to_an_entity_without_its_state_is_dead() {
     everywhere(|options| {
         let mut throng = fresh(options);
-        let (a, b) = (
-            throng.spawn(Probe::<0>::default()),
-            throng.spawn(Probe::<0>::default()),
-        );
+        let (a, b) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<0>::default()));
         let entity = throng.entity(a.id()).unwrap();
         throng.world_mut().entity_mut(entity).remove::<Probe<0>>();
         throng.tell(a, Say::Note(1));
@@ -425,10 +416,7 @@ fn lists_of_references_over_used_slots() {
         let first = throng.spawn_many((0..100).map(|_| Probe::<0>::default())).to_vec();
         throng.stop_many([9, 7, 8, 50, 51, 3].map(|at| first[at]));
         throng.tick();
-        let second = throng.spawn_many((0..20).map(|mark| Probe::<0> {
-            mark,
-            ..Probe::default()
-        }));
+        let second = throng.spawn_many((0..20).map(|mark| Probe::<0> { mark, ..Probe::default() }));
         assert_eq!((second.len(), second.is_empty()), (20, false));
         assert_eq!(second.iter().len(), 20);
         for (mark, actor) in second.iter().enumerate() {

@@ -70,9 +70,7 @@ fn all_that_a_failing_call_did_is_undone() {
 fn calls_around_a_failing_one_stand() {
     both(|options, how| {
         let mut throng = Throng::new(options);
-        let config = ActorConfig::<Probe<0>>::new()
-            .fresh(|_| Probe::default())
-            .restart(RestartIntensity::UNLIMITED);
+        let config = ActorConfig::<Probe<0>>::new().fresh(|_| Probe::default()).restart(RestartIntensity::UNLIMITED);
         throng.register_with(config).unwrap();
         let sink = throng.spawn(Probe::<1>::default());
         let crowd = throng.spawn_many((0..BLOCK + 500).map(|_| Probe::<0>::default()));
@@ -210,11 +208,7 @@ impl Actor for Careful {
     }
 }
 
-const PLAIN: Nasty = Nasty {
-    clone_panics: false,
-    drop_panics: false,
-    job: None,
-};
+const PLAIN: Nasty = Nasty { clone_panics: false, drop_panics: false, job: None };
 
 #[test]
 fn a_panic_in_a_broadcast_clone_hurts_no_earlier_call() {
@@ -224,17 +218,8 @@ fn a_panic_in_a_broadcast_clone_hurts_no_earlier_call() {
         let bystander = throng.spawn(Probe::<0>::default());
         let good = throng.spawn(Careful(0));
         throng.tell(bystander, Say::Note(1));
-        throng.tell(
-            good,
-            Nasty {
-                job: Some(sink),
-                ..PLAIN
-            },
-        );
-        throng.broadcast::<Careful>(Nasty {
-            clone_panics: true,
-            ..PLAIN
-        });
+        throng.tell(good, Nasty { job: Some(sink), ..PLAIN });
+        throng.broadcast::<Careful>(Nasty { clone_panics: true, ..PLAIN });
         settle_all(&mut throng);
         assert_eq!(numbers(&mut throng, sink), [1], "the earlier call stands");
         assert!(throng.is_alive(bystander));
@@ -250,20 +235,8 @@ fn a_panic_in_the_drop_of_a_dead_letter_hurts_nobody() {
         let (good, gone) = (throng.spawn(Careful(0)), throng.spawn(Careful(0)));
         throng.stop(gone);
         for _ in 0..20 {
-            throng.tell(
-                good,
-                Nasty {
-                    job: Some(sink),
-                    ..PLAIN
-                },
-            );
-            throng.tell(
-                gone,
-                Nasty {
-                    drop_panics: true,
-                    ..PLAIN
-                },
-            );
+            throng.tell(good, Nasty { job: Some(sink), ..PLAIN });
+            throng.tell(gone, Nasty { drop_panics: true, ..PLAIN });
         }
         settle_all(&mut throng);
         assert_eq!(throng.state(sink).unwrap().heard.len(), 20);
@@ -277,19 +250,12 @@ fn a_panic_in_the_drop_of_a_dead_letter_hurts_nobody() {
 fn a_panic_in_the_drop_of_kept_mail_hurts_nobody() {
     everywhere(|options| {
         let mut throng = Throng::new(options);
-        let config = ActorConfig::<Careful>::new()
-            .mailbox(MailboxConfig::default().budget(1).unwrap());
+        let config = ActorConfig::<Careful>::new().mailbox(MailboxConfig::default().budget(1).unwrap());
         throng.register_with(config).unwrap();
         let friend = throng.spawn(Probe::<1>::default());
         let gone = throng.spawn(Careful(0));
         for _ in 0..5 {
-            throng.tell(
-                gone,
-                Nasty {
-                    drop_panics: true,
-                    ..PLAIN
-                },
-            );
+            throng.tell(gone, Nasty { drop_panics: true, ..PLAIN });
         }
         throng.tell(
             friend,
@@ -317,13 +283,7 @@ fn a_panic_in_the_drop_of_what_is_undone_hurts_nobody() {
             a,
             act(move |_, cx| {
                 for _ in 0..3 {
-                    cx.tell(
-                        target,
-                        Nasty {
-                            drop_panics: true,
-                            ..PLAIN
-                        },
-                    );
+                    cx.tell(target, Nasty { drop_panics: true, ..PLAIN });
                     cx.tell(friend, Say::Note(2));
                 }
                 give_up(how)
@@ -348,9 +308,7 @@ fn a_panicking_priority_function_does_not_end_the_tick() {
             Say::Note(n) if *n == 13 => panic!("as told"),
             _ => 0,
         });
-        throng
-            .register_with(ActorConfig::<Probe<0>>::new().mailbox(mailbox))
-            .unwrap();
+        throng.register_with(ActorConfig::<Probe<0>>::new().mailbox(mailbox)).unwrap();
         let crowd = throng.spawn_many((0..BLOCK + 9).map(|_| Probe::<0>::default()));
         let (a, b) = (crowd.get(0).unwrap(), crowd.get(BLOCK + 1).unwrap());
         for n in [1, 13, 2] {

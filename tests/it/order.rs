@@ -11,13 +11,9 @@ use crate::support::*;
 fn fifo_with(options: ThrongOptions, mailbox: MailboxConfig<Say<1>>) {
     let mut throng = Throng::new(options);
     throng.register::<Probe<0>>().unwrap();
-    throng
-        .register_with(ActorConfig::<Probe<1>>::new().mailbox(mailbox))
-        .unwrap();
+    throng.register_with(ActorConfig::<Probe<1>>::new().mailbox(mailbox)).unwrap();
     let crowd = throng.spawn_many((0..2 * BLOCK + 100).map(|_| Probe::<0>::default()));
-    let readers = throng
-        .spawn_many((0..BLOCK + 5).map(|_| Probe::<1>::default()))
-        .to_vec();
+    let readers = throng.spawn_many((0..BLOCK + 5).map(|_| Probe::<1>::default())).to_vec();
     let readers = [readers[0], readers[1], readers[BLOCK + 1]];
     for sender in crowd.iter().step_by(1_000) {
         let job = act(move |me: &mut Probe<0>, cx| {
@@ -144,9 +140,7 @@ impl Actor for Gate {
 
 fn gate_with(options: ThrongOptions, mailbox: MailboxConfig<GateMsg>) {
     let mut throng = Throng::new(options);
-    throng
-        .register_with(ActorConfig::<Gate>::new().mailbox(mailbox))
-        .unwrap();
+    throng.register_with(ActorConfig::<Gate>::new().mailbox(mailbox)).unwrap();
     let gate = throng.spawn(Gate::default());
     use GateMsg::{Open, Pass, Shut};
     let script = [Pass(0), Pass(1), Open, Pass(2), Shut, Pass(3), Pass(4), Open, Pass(5)];
@@ -186,9 +180,7 @@ fn postponed_mail_counts_once() {
         everywhere(move |options| {
             let mut throng = Throng::new(options);
             let mailbox = MailboxConfig::new(4).unwrap().overflow(Overflow::DropNewest);
-            throng
-                .register_with(ActorConfig::<Gate>::new().mailbox(mailbox))
-                .unwrap();
+            throng.register_with(ActorConfig::<Gate>::new().mailbox(mailbox)).unwrap();
             let gates = throng.spawn_many((0..200).map(|_| Gate::default()));
             let gate = gates.get(0).unwrap();
             throng.tell(gate, GateMsg::Shut);
@@ -209,10 +201,7 @@ fn mail_is_handled_in_the_next_round() {
         let mut throng = Throng::new(options);
         throng.register::<Probe<0>>().unwrap();
         throng.register::<Probe<1>>().unwrap();
-        let (a, b) = (
-            throng.spawn(Probe::<0>::default()),
-            throng.spawn(Probe::<1>::default()),
-        );
+        let (a, b) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<1>::default()));
         throng.tell(
             a,
             act(move |_, cx| {
@@ -241,10 +230,7 @@ fn one_round_a_tick_is_one_hop_a_tick() {
         let mut throng = Throng::new(options.rounds_max(1));
         throng.register::<Probe<0>>().unwrap();
         throng.register::<Probe<1>>().unwrap();
-        let (a, b) = (
-            throng.spawn(Probe::<0>::default()),
-            throng.spawn(Probe::<1>::default()),
-        );
+        let (a, b) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<1>::default()));
         throng.tell(b, Say::Note(0));
         throng.tell(
             a,
@@ -268,9 +254,7 @@ fn higher_priority_comes_first() {
             Say::Note(n) => (*n % 3) as u8,
             Say::Do(_) => 0,
         });
-        throng
-            .register_with(ActorConfig::<Probe<0>>::new().mailbox(mailbox))
-            .unwrap();
+        throng.register_with(ActorConfig::<Probe<0>>::new().mailbox(mailbox)).unwrap();
         let a = throng.spawn(Probe::<0>::default());
         (0..9).for_each(|n| throng.tell(a, Say::Note(n)));
         settle_all(&mut throng);

@@ -8,22 +8,13 @@ use crate::support::*;
 fn with_policy(options: ThrongOptions, capacity: u32, overflow: Overflow) -> Throng {
     let mut throng = Throng::new(options);
     let mailbox = MailboxConfig::new(capacity).unwrap().overflow(overflow);
-    let config = ActorConfig::<Probe<0>>::new()
-        .mailbox(mailbox)
-        .fresh(|_| Probe::default())
-        .restart(RestartIntensity::UNLIMITED);
+    let config = ActorConfig::<Probe<0>>::new().mailbox(mailbox).fresh(|_| Probe::default()).restart(RestartIntensity::UNLIMITED);
     throng.register_with(config).unwrap();
     throng.register::<Probe<1>>().unwrap();
     throng
 }
 
-const POLICIES: [Overflow; 5] = [
-    Overflow::Backpressure,
-    Overflow::Bounce,
-    Overflow::DropNewest,
-    Overflow::DropOldest,
-    Overflow::Fail,
-];
+const POLICIES: [Overflow; 5] = [Overflow::Backpressure, Overflow::Bounce, Overflow::DropNewest, Overflow::DropOldest, Overflow::Fail];
 
 /// A body for each policy and for capacities 1 and 4.
 fn for_each_policy(body: impl Fn(Throng, u32, Overflow) + Send + Sync + Copy + 'static) {
@@ -164,10 +155,7 @@ fn bounced_mail_comes_back() {
     everywhere(|options| {
         let mut throng = with_policy(options, 4, Overflow::Bounce);
         let letters = throng.dead_letters(100);
-        let (to, from) = (
-            throng.spawn(Probe::<0>::default()),
-            throng.spawn(Probe::<0>::default()),
-        );
+        let (to, from) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<0>::default()));
         throng.tell(from, flood(to, 10));
         settle_all(&mut throng);
         assert_eq!(throng.state(from).unwrap().back, [4, 5, 6, 7, 8, 9]);
@@ -256,10 +244,8 @@ fn a_muted_sender_does_not_run_until_there_is_room() {
 fn a_restart_that_drops_mail_lets_parked_mail_in() {
     everywhere(|options| {
         let mut throng = Throng::new(options);
-        let config = ActorConfig::<Probe<0>>::new()
-            .mailbox(MailboxConfig::new(1).unwrap())
-            .fresh(|_| Probe::default())
-            .drop_mailbox_on_restart();
+        let config =
+            ActorConfig::<Probe<0>>::new().mailbox(MailboxConfig::new(1).unwrap()).fresh(|_| Probe::default()).drop_mailbox_on_restart();
         throng.register_with(config).unwrap();
         let to = throng.spawn(Probe::<0>::default());
         let from = throng.spawn(Probe::<1>::default());
@@ -324,9 +310,7 @@ fn zero_is_refused() {
 fn unbounded_is_never_full() {
     everywhere(|options| {
         let mut throng = Throng::new(options);
-        throng
-            .register_with(ActorConfig::<Probe<0>>::new().mailbox(MailboxConfig::unbounded()))
-            .unwrap();
+        throng.register_with(ActorConfig::<Probe<0>>::new().mailbox(MailboxConfig::unbounded())).unwrap();
         let a = throng.spawn(Probe::<0>::default());
         (0..50_000).for_each(|n| throng.tell(a, Say::Note(n)));
         settle_all(&mut throng);

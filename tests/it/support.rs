@@ -51,8 +51,7 @@ pub(crate) enum Say<const N: usize> {
     Do(Job<N>),
 }
 
-type Job<const N: usize> =
-    Arc<dyn Fn(&mut Probe<N>, &Context<'_, Probe<N>>) -> Handled + Send + Sync>;
+type Job<const N: usize> = Arc<dyn Fn(&mut Probe<N>, &Context<'_, Probe<N>>) -> Handled + Send + Sync>;
 
 impl<const N: usize> Clone for Say<N> {
     fn clone(&self) -> Self {
@@ -64,9 +63,7 @@ impl<const N: usize> Clone for Say<N> {
 }
 
 /// A message that makes its reader run a closure.
-pub(crate) fn act<const N: usize>(
-    job: impl Fn(&mut Probe<N>, &Context<'_, Probe<N>>) -> Handled + Send + Sync + 'static,
-) -> Say<N> {
+pub(crate) fn act<const N: usize>(job: impl Fn(&mut Probe<N>, &Context<'_, Probe<N>>) -> Handled + Send + Sync + 'static) -> Say<N> {
     Say::Do(Arc::new(job))
 }
 
@@ -90,8 +87,7 @@ pub(crate) enum Hook {
     Undelivered,
 }
 
-type HookJob<const N: usize> =
-    Arc<dyn Fn(Hook, &mut Probe<N>, &Context<'_, Probe<N>>) -> Handled + Send + Sync>;
+type HookJob<const N: usize> = Arc<dyn Fn(Hook, &mut Probe<N>, &Context<'_, Probe<N>>) -> Handled + Send + Sync>;
 
 /// One note that was handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,13 +109,8 @@ pub(crate) struct Probe<const N: usize> {
 }
 
 impl<const N: usize> Probe<N> {
-    pub(crate) fn hooked(
-        hook: impl Fn(Hook, &mut Self, &Context<'_, Self>) -> Handled + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            hook: Some(Arc::new(hook)),
-            ..Self::default()
-        }
+    pub(crate) fn hooked(hook: impl Fn(Hook, &mut Self, &Context<'_, Self>) -> Handled + Send + Sync + 'static) -> Self {
+        Self { hook: Some(Arc::new(hook)), ..Self::default() }
     }
 
     pub(crate) fn numbers(&self) -> Vec<u32> {
@@ -142,12 +133,7 @@ impl<const N: usize> Actor for Probe<N> {
         match msg {
             Say::Note(n) => {
                 let (from, tick, round) = (cx.sender(), cx.tick(), cx.round());
-                self.heard.push(Heard {
-                    n,
-                    from,
-                    tick,
-                    round,
-                });
+                self.heard.push(Heard { n, from, tick, round });
                 Ok(())
             }
             Say::Do(job) => job(self, cx),
@@ -170,11 +156,7 @@ impl<const N: usize> Actor for Probe<N> {
         let _ = self.run_hook(Hook::Restarting, cx);
     }
 
-    fn undelivered(
-        &mut self,
-        notice: Undelivered,
-        cx: &Context<'_, Self>,
-    ) -> Result<(), Undelivered> {
+    fn undelivered(&mut self, notice: Undelivered, cx: &Context<'_, Self>) -> Result<(), Undelivered> {
         let _ = self.run_hook(Hook::Undelivered, cx);
         match notice.downcast::<Say<N>>()? {
             Say::Note(n) => self.back.push(n),
@@ -186,10 +168,7 @@ impl<const N: usize> Actor for Probe<N> {
 
 /// The notes that an actor of a world has handled.
 pub(crate) fn numbers<const N: usize>(throng: &mut Throng, actor: ActorRef<Probe<N>>) -> Vec<u32> {
-    throng
-        .state(actor)
-        .map(Probe::numbers)
-        .expect("the actor lives")
+    throng.state(actor).map(Probe::numbers).expect("the actor lives")
 }
 
 /// Runs until quiet, checking the accounting after each tick.
@@ -208,12 +187,7 @@ pub(crate) fn settle(throng: &mut Throng) {
 /// Runs until quiet; all mail must be accounted for and none be left.
 pub(crate) fn settle_all(throng: &mut Throng) {
     settle(throng);
-    assert_eq!(
-        throng.stats().mail.queued,
-        0,
-        "mail is left: {:?}",
-        throng.stats()
-    );
+    assert_eq!(throng.stats().mail.queued, 0, "mail is left: {:?}", throng.stats());
 }
 
 /// A list that closures in several actors write.

@@ -18,10 +18,7 @@ pub struct Driven<P> {
 
 impl<P: Runtime> Driven<P> {
     pub fn new(threads: usize) -> Self {
-        Self {
-            threads,
-            library: PhantomData,
-        }
+        Self { threads, library: PhantomData }
     }
 }
 
@@ -32,9 +29,7 @@ impl<P: Runtime> Stage for Driven<P> {
 
     fn rounds<R: Route>(&self, actors: u32, rounds: u32, route: R) -> Outcome {
         let route = Box::leak(Box::new(route));
-        P::enter(self.threads, |runtime: P| {
-            traffic(runtime, actors, rounds, route)
-        })
+        P::enter(self.threads, |runtime: P| traffic(runtime, actors, rounds, route))
     }
 
     fn create(&self, actors: u32) -> Outcome {
@@ -47,11 +42,7 @@ impl<P: Runtime> Stage for Driven<P> {
 }
 
 /// Spawns a population and opens its directory.
-async fn cast<P: Runtime, B: Behaviour>(
-    runtime: &P,
-    size: u32,
-    make: impl Fn(u32) -> B + Send,
-) -> &'static Theatre<P, B> {
+async fn cast<P: Runtime, B: Behaviour>(runtime: &P, size: u32, make: impl Fn(u32) -> B + Send) -> &'static Theatre<P, B> {
     let theatre = Theatre::open();
     let mut directory = Vec::with_capacity(size as usize);
     for me in 0..size {
@@ -78,19 +69,12 @@ async fn closed<P: Runtime, B: Behaviour>(runtime: P, scene: Scene<B>) -> Outcom
     Outcome::timed(seconds, theatre.gate.checksum())
 }
 
-async fn traffic<P: Runtime, R: Route>(
-    runtime: P,
-    actors: u32,
-    rounds: u32,
-    route: &'static R,
-) -> Outcome {
+async fn traffic<P: Runtime, R: Route>(runtime: P, actors: u32, rounds: u32, route: &'static R) -> Outcome {
     let theatre = cast(&runtime, actors, |me| Courier::new(me, route)).await;
     ask_all(theatre, actors, Post::Hello).await;
     let start = Instant::now();
     for round in 0..rounds {
-        theatre
-            .gate
-            .expect(u64::from(route.senders()) * u64::from(route.fan()));
+        theatre.gate.expect(u64::from(route.senders()) * u64::from(route.fan()));
         for sender in 0..route.senders() {
             theatre.send(sender, Post::Trigger(round));
         }
@@ -119,11 +103,7 @@ async fn create<P: Runtime>(runtime: P, actors: u32) -> Outcome {
     let before = memory::resident();
     let (seconds, checksum) = live_once(&runtime, actors).await;
     let bytes = memory::per_actor(before, memory::peak(), actors);
-    Outcome {
-        seconds,
-        checksum,
-        bytes_per_actor: Some(bytes),
-    }
+    Outcome { seconds, checksum, bytes_per_actor: Some(bytes) }
 }
 
 async fn live_once<P: Runtime>(runtime: &P, actors: u32) -> (f64, u64) {
@@ -142,11 +122,7 @@ async fn idle<P: Runtime>(runtime: P, actors: u32) -> Outcome {
     let before = memory::resident();
     let (seconds, checksum) = sleep_all(&runtime, actors).await;
     let bytes = memory::per_actor(before, memory::resident(), actors);
-    Outcome {
-        seconds,
-        checksum,
-        bytes_per_actor: Some(bytes),
-    }
+    Outcome { seconds, checksum, bytes_per_actor: Some(bytes) }
 }
 
 /// Time enough for the last actors to have started.

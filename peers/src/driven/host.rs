@@ -15,19 +15,13 @@ pub struct Theatre<P: Runtime, B: Behaviour> {
 impl<P: Runtime, B: Behaviour> Theatre<P, B> {
     /// A theatre without actors, never freed: a process runs one bench.
     pub fn open() -> &'static Self {
-        Box::leak(Box::new(Self {
-            directory: OnceLock::new(),
-            gate: Gate::default(),
-        }))
+        Box::leak(Box::new(Self { directory: OnceLock::new(), gate: Gate::default() }))
     }
 
     /// Sends to the actor with index `to`.
     #[inline]
     pub fn send(&self, to: u32, message: B::Msg) {
-        let directory = self
-            .directory
-            .get()
-            .expect("mail starts after the directory");
+        let directory = self.directory.get().expect("mail starts after the directory");
         P::send(&directory[to as usize], message);
     }
 }
@@ -53,10 +47,7 @@ impl<P: Runtime, B: Behaviour> Host<P, B> {
     /// Handles one message.
     #[inline]
     pub fn handle(&mut self, message: B::Msg) -> Verdict {
-        let mut desk = Desk {
-            theatre: self.theatre,
-            verdict: Verdict::Continue,
-        };
+        let mut desk = Desk { theatre: self.theatre, verdict: Verdict::Continue };
         self.behaviour.handle(message, &mut desk);
         desk.verdict
     }

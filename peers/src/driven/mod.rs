@@ -29,10 +29,7 @@ pub trait Runtime: Send + Sync + Sized + 'static {
         F: Future<Output = T> + Send + 'static;
 
     /// Starts an actor.
-    fn spawn<B: Behaviour>(
-        &self,
-        host: Host<Self, B>,
-    ) -> impl Future<Output = Self::Addr<B>> + Send;
+    fn spawn<B: Behaviour>(&self, host: Host<Self, B>) -> impl Future<Output = Self::Addr<B>> + Send;
 
     /// Sends without waiting, in the cheapest way the library offers.
     fn send<B: Behaviour>(to: &Self::Addr<B>, message: B::Msg);
@@ -48,16 +45,11 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     if threads == 1 {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         return runtime.expect("a tokio runtime starts").block_on(future);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_time()
-        .build()
-        .expect("a tokio runtime starts");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_time().build().expect("a tokio runtime starts");
     let task = runtime.spawn(future);
     runtime.block_on(task).expect("the driver does not panic")
 }

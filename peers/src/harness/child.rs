@@ -10,25 +10,15 @@ use crate::work::{Load, expected, memory};
 /// Runs, checks and tells. Never returns: the actors are not torn down, as that
 /// is no part of any bench.
 pub fn child(order: &Order) -> ExitCode {
-    let load = order.bench.fit(Load {
-        actors: order.actors,
-        messages: order.messages,
-        threads: order.threads,
-    });
+    let load = order.bench.fit(Load { actors: order.actors, messages: order.messages, threads: order.threads });
     let outcome = order.peer.run(order.bench, &load);
     let peak_rss_bytes = memory::peak();
     let wanted = expected::checksum(order.bench, &load);
     if outcome.checksum != wanted {
-        eprintln!(
-            "checksum {:016x} instead of {wanted:016x}",
-            outcome.checksum
-        );
+        eprintln!("checksum {:016x} instead of {wanted:016x}", outcome.checksum);
         std::process::exit(1);
     }
-    let told = Told {
-        outcome,
-        peak_rss_bytes,
-    };
+    let told = Told { outcome, peak_rss_bytes };
     let line = serde_json::to_string(&told).expect("plain numbers serialise");
     let mut out = std::io::stdout();
     let written = writeln!(out, "{line}").and_then(|()| out.flush());

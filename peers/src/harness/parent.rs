@@ -59,12 +59,7 @@ fn measure(bench: Bench, peers: &[Peer], options: &Options) -> Vec<Result<Entry,
         for (&peer, told) in peers.iter().zip(&mut told) {
             let Ok(runs) = told else { continue };
             if !options.json {
-                eprint!(
-                    "\r\x1b[K{} {} {run}/{}",
-                    name(bench),
-                    name(peer),
-                    options.runs
-                );
+                eprint!("\r\x1b[K{} {} {run}/{}", name(bench), name(peer), options.runs);
             }
             match run_child(peer, bench, &load(peer)) {
                 Ok(one) => runs.push(one),
@@ -76,17 +71,8 @@ fn measure(bench: Bench, peers: &[Peer], options: &Options) -> Vec<Result<Entry,
         eprint!("\r\x1b[K");
     }
     let entry = |(&peer, told): (&Peer, Result<Vec<Told>, String>)| {
-        let Told {
-            outcome,
-            peak_rss_bytes,
-        } = median(told?);
-        Ok(Entry::new(
-            peer,
-            bench,
-            &load(peer),
-            &outcome,
-            peak_rss_bytes,
-        ))
+        let Told { outcome, peak_rss_bytes } = median(told?);
+        Ok(Entry::new(peer, bench, &load(peer), &outcome, peak_rss_bytes))
     };
     peers.iter().zip(told).map(entry).collect()
 }

@@ -62,9 +62,6 @@ impl Runtime for Kameo {
 
     #[inline]
     fn send<B: Behaviour>(to: &Self::Addr<B>, message: B::Msg) {
-        assert!(
-            to.tell(Letter(message)).try_send().is_ok(),
-            "the recipient runs"
-        );
+        assert!(to.tell(Letter(message)).try_send().is_ok(), "the recipient runs");
     }
 }

@@ -37,11 +37,7 @@ struct Mail<M> {
 impl<M> Mail<M> {
     #[inline]
     fn first(slot: u32, body: M) -> Self {
-        Self {
-            slot,
-            generation: FIRST_GENERATION,
-            body,
-        }
+        Self { slot, generation: FIRST_GENERATION, body }
     }
 }
 

@@ -53,13 +53,7 @@ impl Peer {
     }
 
     /// The load of a run, from what was asked for and what suits this peer.
-    pub fn load(
-        self,
-        bench: Bench,
-        actors: Option<u32>,
-        messages: Option<u64>,
-        threads: usize,
-    ) -> Load {
+    pub fn load(self, bench: Bench, actors: Option<u32>, messages: Option<u64>, threads: usize) -> Load {
         let load = Load {
             actors: actors.unwrap_or_else(|| self.default_actors(bench)),
             messages: messages.unwrap_or_else(|| self.default_messages(bench, threads)),

@@ -23,20 +23,11 @@ impl<B: Behaviour> Actor for Member<B> {
     type State = Host<Ractor, B>;
     type Arguments = Host<Ractor, B>;
 
-    async fn pre_start(
-        &self,
-        _: ActorRef<B::Msg>,
-        host: Self::Arguments,
-    ) -> Result<Self::State, ActorProcessingErr> {
+    async fn pre_start(&self, _: ActorRef<B::Msg>, host: Self::Arguments) -> Result<Self::State, ActorProcessingErr> {
         Ok(host)
     }
 
-    async fn handle(
-        &self,
-        myself: ActorRef<B::Msg>,
-        message: B::Msg,
-        host: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn handle(&self, myself: ActorRef<B::Msg>, message: B::Msg, host: &mut Self::State) -> Result<(), ActorProcessingErr> {
         if host.handle(message) == Verdict::Stop {
             myself.stop(None);
         }

@@ -41,9 +41,7 @@ fn draw_to(path: &Path, entries: &[&Entry]) -> Result<(), Box<dyn Error>> {
     let benches = distinct(entries.iter().map(|entry| entry.bench));
     let peers = distinct(entries.iter().map(|entry| entry.peer));
     let rates = entries.iter().filter_map(|entry| entry.messages_per_s);
-    let (low, high) = rates.fold((f64::MAX, f64::MIN), |(low, high), rate| {
-        (low.min(rate), high.max(rate))
-    });
+    let (low, high) = rates.fold((f64::MAX, f64::MIN), |(low, high), rate| (low.min(rate), high.max(rate)));
     let floor = 10_f64.powf(low.log10().floor());
 
     let area = SVGBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
@@ -71,15 +69,9 @@ fn draw_to(path: &Path, entries: &[&Entry]) -> Result<(), Box<dyn Error>> {
             let corners = [(left, floor), (left + width, entry.messages_per_s?)];
             Some(Rectangle::new(corners, style))
         });
-        chart
-            .draw_series(bars)?
-            .label(name(peer))
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], style));
+        chart.draw_series(bars)?.label(name(peer)).legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], style));
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    chart.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
     area.present()?;
     Ok(())
 }

@@ -5,9 +5,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::{Entry, base};
 use crate::harness::name;
 
-const HEAD: [&str; 9] = [
-    "bench", "peer", "actors", "messages", "seconds", "M msg/s", "ns/msg", "ratio", "B/actor",
-];
+const HEAD: [&str; 9] = ["bench", "peer", "actors", "messages", "seconds", "M msg/s", "ns/msg", "ratio", "B/actor"];
 
 /// Prints one row for each entry.
 pub fn print(entries: &[Entry]) {

@@ -74,13 +74,7 @@ pub fn scene(actors: u32, messages: u64) -> Scene<Caller> {
     let left = messages / (2 * u64::from(actors));
     Scene {
         size: actors,
-        make: Box::new(move |me| Caller {
-            me,
-            population: actors,
-            rng: seed(me),
-            left,
-            sum: 0,
-        }),
+        make: Box::new(move |me| Caller { me, population: actors, rng: seed(me), left, sum: 0 }),
         kicks: (0..actors).map(|to| (to, Call::Start)).collect(),
         awaited: u64::from(actors),
         audit: Some(Call::Audit),
@@ -100,8 +94,5 @@ pub fn expected(actors: u32, messages: u64) -> u64 {
             sums[me] = sums[me].wrapping_add(value >> 1);
         }
     }
-    (0..)
-        .zip(sums)
-        .map(|(me, sum)| digest(me, sum))
-        .fold(0, u64::wrapping_add)
+    (0..).zip(sums).map(|(me, sum)| digest(me, sum)).fold(0, u64::wrapping_add)
 }

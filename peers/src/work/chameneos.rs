@@ -128,19 +128,9 @@ impl Behaviour for Chameneos {
 pub fn scene(creatures: u32, messages: u64) -> Scene<Chameneos> {
     let make = move |me| {
         if me == creatures {
-            return Chameneos::Mall(Mall {
-                waiting: None,
-                left: messages / 4,
-                present: creatures,
-                total: 0,
-            });
+            return Chameneos::Mall(Mall { waiting: None, left: messages / 4, present: creatures, total: 0 });
         }
-        Chameneos::Creature(Creature {
-            me,
-            mall: creatures,
-            colour: Colour::ALL[me as usize % 3],
-            met: 0,
-        })
+        Chameneos::Creature(Creature { me, mall: creatures, colour: Colour::ALL[me as usize % 3], met: 0 })
     };
     Scene {
         size: creatures + 1,

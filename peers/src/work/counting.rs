@@ -80,15 +80,8 @@ pub fn scene(messages: u64) -> Scene<Counting> {
     Scene {
         size: 2,
         make: Box::new(move |me| match me {
-            PRODUCER => Counting::Producer {
-                sent: 0,
-                all: messages,
-            },
-            _ => Counting::Counter {
-                total: 0,
-                left: messages,
-                asked: false,
-            },
+            PRODUCER => Counting::Producer { sent: 0, all: messages },
+            _ => Counting::Counter { total: 0, left: messages, asked: false },
         }),
         kicks: vec![(PRODUCER, Word::Produce)],
         awaited: 1,

@@ -6,9 +6,7 @@ use crate::bench::Bench;
 
 /// The checksum of `bench` under a fitted `load`.
 pub fn checksum(bench: Bench, load: &Load) -> u64 {
-    let &Load {
-        actors, messages, ..
-    } = load;
+    let &Load { actors, messages, .. } = load;
     let rounds = bench.rounds(load);
     match bench {
         Bench::Pingpong | Bench::Ring => relay::expected(actors, messages),

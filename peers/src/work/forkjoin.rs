@@ -61,11 +61,7 @@ pub fn scene(workers: u32, messages: u64) -> Scene<ForkJoin> {
         size: workers + 1,
         make: Box::new(move |me| {
             if me == workers {
-                return ForkJoin::Driver {
-                    sent: 0,
-                    all: messages,
-                    workers,
-                };
+                return ForkJoin::Driver { sent: 0, all: messages, workers };
             }
             ForkJoin::Worker { me, left, sum: 0 }
         }),

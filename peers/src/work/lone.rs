@@ -32,9 +32,7 @@ pub struct Sleeper {
 
 impl Sleeper {
     pub fn new(me: u32) -> Self {
-        Self {
-            state: [u64::from(me), 1],
-        }
+        Self { state: [u64::from(me), 1] }
     }
 }
 
@@ -51,9 +49,7 @@ impl Behaviour for Sleeper {
 
 /// The digests of `actors` mayflies, each sent its index.
 pub fn mayflies(actors: u32) -> u64 {
-    (0..actors)
-        .map(|me| digest(me, u64::from(me)))
-        .fold(0, u64::wrapping_add)
+    (0..actors).map(|me| digest(me, u64::from(me))).fold(0, u64::wrapping_add)
 }
 
 /// The digest of the last sleeper, woken by a 1 to show that all are there.

@@ -48,10 +48,6 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome of a bench that is not about memory.
     pub fn timed(seconds: f64, checksum: u64) -> Self {
-        Self {
-            seconds,
-            checksum,
-            bytes_per_actor: None,
-        }
+        Self { seconds, checksum, bytes_per_actor: None }
     }
 }

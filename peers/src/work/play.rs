@@ -23,9 +23,7 @@ pub trait Stage {
 
 /// Plays `bench` on `stage`; `load` has been fitted by [`Bench::fit`].
 pub fn play(stage: &impl Stage, bench: Bench, load: &Load) -> Outcome {
-    let &Load {
-        actors, messages, ..
-    } = load;
+    let &Load { actors, messages, .. } = load;
     let rounds = bench.rounds(load);
     match bench {
         Bench::Pingpong | Bench::Ring => stage.closed(relay::scene(actors, messages)),

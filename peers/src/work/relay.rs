@@ -41,20 +41,8 @@ impl Behaviour for Relay {
 
 /// `size` actors in a circle and a token that makes `hops` hops.
 pub fn scene(size: u32, hops: u64) -> Scene<Relay> {
-    let first = Token {
-        value: 1,
-        left: hops,
-    };
-    Scene {
-        size,
-        make: Box::new(move |me| Relay {
-            me,
-            next: (me + 1) % size,
-        }),
-        kicks: vec![(0, first)],
-        awaited: 1,
-        audit: None,
-    }
+    let first = Token { value: 1, left: hops };
+    Scene { size, make: Box::new(move |me| Relay { me, next: (me + 1) % size }), kicks: vec![(0, first)], awaited: 1, audit: None }
 }
 
 /// The value of the token after all hops.

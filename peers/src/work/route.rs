@@ -51,16 +51,8 @@ impl Route for Local {
     #[inline]
     fn pick(&self, sender: u32, _: u32, _: u32, random: u64) -> u32 {
         let shifted = sender + below(random, 129);
-        let to = if shifted < 64 {
-            shifted + self.actors - 64
-        } else {
-            shifted - 64
-        };
-        if to >= self.actors {
-            to - self.actors
-        } else {
-            to
-        }
+        let to = if shifted < 64 { shifted + self.actors - 64 } else { shifted - 64 };
+        if to >= self.actors { to - self.actors } else { to }
     }
 }
 

@@ -20,26 +20,14 @@ pub struct Node {
 
 impl Node {
     pub fn new(me: u32) -> Self {
-        Self {
-            rng: seed(me),
-            sum: 0,
-        }
+        Self { rng: seed(me), sum: 0 }
     }
 
     /// Sends this actor's messages of `round`.
     #[inline]
-    pub fn emit<R: Route>(
-        &mut self,
-        me: u32,
-        round: u32,
-        route: &R,
-        mut send: impl FnMut(u32, Payload),
-    ) {
+    pub fn emit<R: Route>(&mut self, me: u32, round: u32, route: &R, mut send: impl FnMut(u32, Payload)) {
         let value = next(&mut self.rng);
-        let payload = Payload {
-            value,
-            sender: u64::from(me),
-        };
+        let payload = Payload { value, sender: u64::from(me) };
         for nth in 0..route.fan() {
             send(route.pick(me, round, nth, value), payload);
         }
@@ -59,10 +47,7 @@ impl Node {
 
 /// The digests of a whole population.
 pub fn digest_all(nodes: impl IntoIterator<Item = Node>) -> u64 {
-    (0..)
-        .zip(nodes)
-        .map(|(me, node)| node.digest(me))
-        .fold(0, u64::wrapping_add)
+    (0..).zip(nodes).map(|(me, node)| node.digest(me)).fold(0, u64::wrapping_add)
 }
 
 /// What a node hears where actors have no ticks of their own.
@@ -126,8 +111,5 @@ pub fn expected<R: Route>(actors: u32, rounds: u32, route: &R) -> u64 {
             });
         }
     }
-    (0..)
-        .zip(sums)
-        .map(|(me, sum)| digest(me, sum))
-        .fold(0, u64::wrapping_add)
+    (0..).zip(sums).map(|(me, sum)| digest(me, sum)).fold(0, u64::wrapping_add)
 }

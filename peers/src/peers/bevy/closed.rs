@@ -23,11 +23,7 @@ pub fn run<B: Behaviour>(ecs: &Ecs, scene: Scene<B>) -> Outcome {
     world.init_resource::<Messages<Mail<B::Msg>>>();
     world.init_resource::<Tally>();
     let make = &scene.make;
-    let actors = world.spawn_batch(
-        (0..scene.size)
-            .map(|me| Actor(make(me)))
-            .collect::<Vec<_>>(),
-    );
+    let actors = world.spawn_batch((0..scene.size).map(|me| Actor(make(me))).collect::<Vec<_>>());
     let directory = Directory(actors.collect());
     world.insert_resource(directory);
     let mut schedule = ecs.schedule();
@@ -45,12 +41,7 @@ pub fn run<B: Behaviour>(ecs: &Ecs, scene: Scene<B>) -> Outcome {
 }
 
 /// Sends and updates until `awaited` have arrived.
-fn run_until<M: Copy + Send + Sync + 'static>(
-    world: &mut World,
-    schedule: &mut Schedule,
-    kicks: &[(u32, M)],
-    awaited: u64,
-) {
+fn run_until<M: Copy + Send + Sync + 'static>(world: &mut World, schedule: &mut Schedule, kicks: &[(u32, M)], awaited: u64) {
     world.resource_mut::<Tally>().arrived = 0;
     for &(to, body) in kicks {
         let to = world.resource::<Directory>().0[to as usize];
@@ -74,11 +65,7 @@ fn handle<B: Behaviour>(
         let Ok(mut actor) = actors.get_mut(mail.to) else {
             continue;
         };
-        let mut desk = Desk {
-            messages: &mut messages,
-            directory: &directory,
-            tally: &mut tally,
-        };
+        let mut desk = Desk { messages: &mut messages, directory: &directory, tally: &mut tally };
         actor.0.handle(mail.body, &mut desk);
     }
 }

@@ -24,11 +24,7 @@ pub fn create(ecs: &Ecs, actors: u32) -> Outcome {
     let before = memory::resident();
     let (seconds, checksum) = live_once(ecs, actors);
     let bytes = memory::per_actor(before, memory::peak(), actors);
-    Outcome {
-        seconds,
-        checksum,
-        bytes_per_actor: Some(bytes),
-    }
+    Outcome { seconds, checksum, bytes_per_actor: Some(bytes) }
 }
 
 fn live_once(ecs: &Ecs, actors: u32) -> (f64, u64) {
@@ -39,16 +35,12 @@ fn live_once(ecs: &Ecs, actors: u32) -> (f64, u64) {
     schedule.add_systems(handle::<Mayfly>);
     schedule.run(&mut world);
     let start = Instant::now();
-    let spawned: Vec<Entity> = world
-        .spawn_batch((0..actors).map(|me| Actor(Mayfly::new(me))))
-        .collect();
+    let spawned: Vec<Entity> = world.spawn_batch((0..actors).map(|me| Actor(Mayfly::new(me)))).collect();
     let mail = (0_u64..).zip(&spawned).map(|(body, &to)| Mail { to, body });
     world.write_message_batch(mail);
     schedule.run(&mut world);
     let seconds = start.elapsed().as_secs_f64();
-    let left = spawned
-        .iter()
-        .filter(|&&actor| world.get_entity(actor).is_ok());
+    let left = spawned.iter().filter(|&&actor| world.get_entity(actor).is_ok());
     assert_eq!(left.count(), 0, "all mayflies are gone");
     (seconds, world.resource::<Tally>().0)
 }
@@ -59,11 +51,7 @@ pub fn idle(ecs: &Ecs, actors: u32) -> Outcome {
     let (seconds, checksum, world) = sleep_all(ecs, actors);
     let bytes = memory::per_actor(before, memory::resident(), actors);
     drop(world);
-    Outcome {
-        seconds,
-        checksum,
-        bytes_per_actor: Some(bytes),
-    }
+    Outcome { seconds, checksum, bytes_per_actor: Some(bytes) }
 }
 
 fn sleep_all(ecs: &Ecs, actors: u32) -> (f64, u64, World) {
@@ -73,9 +61,7 @@ fn sleep_all(ecs: &Ecs, actors: u32) -> (f64, u64, World) {
     let mut schedule = ecs.schedule();
     schedule.add_systems(handle::<Sleeper>);
     let start = Instant::now();
-    let last = world
-        .spawn_batch((0..actors).map(|me| Actor(Sleeper::new(me))))
-        .last();
+    let last = world.spawn_batch((0..actors).map(|me| Actor(Sleeper::new(me)))).last();
     world.write_message_batch(last.map(|to| Mail { to, body: 1_u64 }));
     schedule.run(&mut world);
     let seconds = start.elapsed().as_secs_f64();
@@ -93,11 +79,7 @@ fn handle<B: Behaviour<Msg = u64>>(
         let Ok(mut actor) = actors.get_mut(mail.to) else {
             continue;
         };
-        let mut desk = Desk {
-            me: mail.to,
-            tally: &mut tally,
-            commands: &mut commands,
-        };
+        let mut desk = Desk { me: mail.to, tally: &mut tally, commands: &mut commands };
         actor.0.handle(mail.body, &mut desk);
     }
 }

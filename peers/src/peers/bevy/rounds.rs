@@ -31,11 +31,7 @@ pub fn run<R: Route>(ecs: &Ecs, actors: u32, rounds: u32, route: R) -> Outcome {
     let mut world = World::new();
     MessageRegistry::register_message::<Mail<Payload>>(&mut world);
     populate(&mut world, actors, route.senders());
-    world.insert_resource(Traffic {
-        route,
-        round: 0,
-        rounds,
-    });
+    world.insert_resource(Traffic { route, round: 0, rounds });
     let mut schedule = ecs.schedule();
     if ecs.threads == 1 {
         schedule.add_systems((rotate, receive, send::<R>, next::<R>).chain());
@@ -84,12 +80,10 @@ fn send<R: Route>(
         return;
     }
     for (sender, mut member) in &mut members {
-        member
-            .0
-            .emit(sender.0, traffic.round, &traffic.route, |to, body| {
-                let to = directory.0[to as usize];
-                mail.write(Mail { to, body });
-            });
+        member.0.emit(sender.0, traffic.round, &traffic.route, |to, body| {
+            let to = directory.0[to as usize];
+            mail.write(Mail { to, body });
+        });
     }
 }
 
@@ -106,12 +100,10 @@ fn send_parallel<R: Route>(
     members.par_iter_mut().for_each_init(
         || outboxes.borrow_local_mut(),
         |outbox, (sender, mut member)| {
-            member
-                .0
-                .emit(sender.0, traffic.round, &traffic.route, |to, body| {
-                    let to = directory.0[to as usize];
-                    outbox.push(Mail { to, body });
-                });
+            member.0.emit(sender.0, traffic.round, &traffic.route, |to, body| {
+                let to = directory.0[to as usize];
+                outbox.push(Mail { to, body });
+            });
         },
     );
     for outbox in outboxes.iter_mut() {

@@ -58,13 +58,7 @@ pub fn run<R: Route>(threads: usize, actors: u32, rounds: u32, route: &R) -> Out
     let mail = route.senders() as usize * route.fan() as usize;
     let pool = Pool::new(2 * mail, 2 * chunks * blocks, threads);
     let start = Instant::now();
-    crew::run(
-        threads,
-        rounds + 1,
-        chunks,
-        || Shelf::new(&pool),
-        |shelf, pass, chunk| field.work(shelf, pass, chunk),
-    );
+    crew::run(threads, rounds + 1, chunks, || Shelf::new(&pool), |shelf, pass, chunk| field.work(shelf, pass, chunk));
     let seconds = start.elapsed().as_secs_f64();
     Outcome::timed(seconds, digest_all(nodes.iter().copied()))
 }
@@ -82,11 +76,7 @@ impl<R: Route> Field<'_, R> {
     /// round `n`.
     fn work(&self, shelf: &mut Shelf<'_>, pass: u32, chunk: usize) {
         let [even, odd] = &self.grids;
-        let (to, from) = if pass.is_multiple_of(2) {
-            (even, odd)
-        } else {
-            (odd, even)
-        };
+        let (to, from) = if pass.is_multiple_of(2) { (even, odd) } else { (odd, even) };
         let first = chunk * CHUNK_BLOCKS;
         for block in first..to.blocks.min(first + CHUNK_BLOCKS) {
             if pass > 0 && R::ONE_RECIPIENT {

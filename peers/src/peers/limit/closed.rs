@@ -9,11 +9,7 @@ use crate::work::{Behaviour, Outbox, Outcome, Scene};
 pub fn run<B: Behaviour>(scene: Scene<B>) -> Outcome {
     let mut actors: Vec<B> = (0..scene.size).map(&scene.make).collect();
     let generations = vec![FIRST_GENERATION; actors.len()];
-    let mut desk = Desk {
-        mail: Ring::new(),
-        arrived: 0,
-        checksum: 0,
-    };
+    let mut desk = Desk { mail: Ring::new(), arrived: 0, checksum: 0 };
     let start = Instant::now();
     for (to, message) in scene.kicks {
         desk.send(to, message);
@@ -30,12 +26,7 @@ pub fn run<B: Behaviour>(scene: Scene<B>) -> Outcome {
     Outcome::timed(seconds, desk.checksum)
 }
 
-fn run_until<B: Behaviour>(
-    actors: &mut [B],
-    generations: &[u32],
-    desk: &mut Desk<B::Msg>,
-    awaited: u64,
-) {
+fn run_until<B: Behaviour>(actors: &mut [B], generations: &[u32], desk: &mut Desk<B::Msg>, awaited: u64) {
     while desk.arrived < awaited {
         let mail = desk.mail.pop();
         let slot = mail.slot as usize;
@@ -89,11 +80,7 @@ impl<M: Copy> Ring<M> {
         let Ok(cells) = cells.try_into() else {
             unreachable!("the slice has as many cells");
         };
-        Self {
-            cells,
-            head: 0,
-            tail: 0,
-        }
+        Self { cells, head: 0, tail: 0 }
     }
 
     #[inline]

@@ -15,19 +15,8 @@ struct Crew {
 /// Runs `work(tools, pass, item)` for all passes in order, and for all items of a
 /// pass in any order, on `threads` threads, each with its own tools. No item of a
 /// pass starts before all items of the pass before it have ended.
-pub fn run<T>(
-    threads: usize,
-    passes: u32,
-    items: usize,
-    equip: impl Fn() -> T + Sync,
-    work: impl Fn(&mut T, u32, usize) + Sync,
-) {
-    let crew = Crew {
-        threads,
-        next: AtomicUsize::new(0),
-        resting: AtomicUsize::new(0),
-        pass: AtomicU32::new(0),
-    };
+pub fn run<T>(threads: usize, passes: u32, items: usize, equip: impl Fn() -> T + Sync, work: impl Fn(&mut T, u32, usize) + Sync) {
+    let crew = Crew { threads, next: AtomicUsize::new(0), resting: AtomicUsize::new(0), pass: AtomicU32::new(0) };
     let toil = || {
         let mut tools = equip();
         for pass in 0..passes {

@@ -26,9 +26,7 @@ impl<T> Huge<T> {
         let layout = Self::layout(len);
         // SAFETY: the layout is not empty, as it is padded to a huge page.
         let start = unsafe { alloc(layout) };
-        let Some(start) = NonNull::new(start) else {
-            handle_alloc_error(layout)
-        };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
         // SAFETY: the range is the allocation, whole pages of it. This is advice:
         // if it is not taken the pages are small ones.
         unsafe { libc::madvise(start.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE) };

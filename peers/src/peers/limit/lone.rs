@@ -28,19 +28,13 @@ pub fn create(actors: u32) -> Outcome {
     let before = memory::resident();
     let (seconds, checksum) = live_once(actors);
     let bytes = memory::per_actor(before, memory::peak(), actors);
-    Outcome {
-        seconds,
-        checksum,
-        bytes_per_actor: Some(bytes),
-    }
+    Outcome { seconds, checksum, bytes_per_actor: Some(bytes) }
 }
 
 fn live_once(actors: u32) -> (f64, u64) {
     let start = Instant::now();
     let mut arena = Arena::with(actors, Mayfly::new);
-    let outbox: Vec<_> = (0..actors)
-        .map(|to| Mail::first(to, u64::from(to)))
-        .collect();
+    let outbox: Vec<_> = (0..actors).map(|to| Mail::first(to, u64::from(to))).collect();
     let mut desk = Desk::default();
     for mail in outbox {
         arena.deliver(mail, &mut desk);
@@ -56,11 +50,7 @@ pub fn idle(actors: u32) -> Outcome {
     let (seconds, checksum, arena) = sleep_all(actors);
     let bytes = memory::per_actor(before, memory::resident(), actors);
     drop(arena);
-    Outcome {
-        seconds,
-        checksum,
-        bytes_per_actor: Some(bytes),
-    }
+    Outcome { seconds, checksum, bytes_per_actor: Some(bytes) }
 }
 
 fn sleep_all(actors: u32) -> (f64, u64, Arena<Sleeper>) {
@@ -73,11 +63,7 @@ fn sleep_all(actors: u32) -> (f64, u64, Arena<Sleeper>) {
 
 impl<B: Behaviour> Arena<B> {
     fn with(actors: u32, make: impl Fn(u32) -> B) -> Self {
-        Self {
-            actors: (0..actors).map(make).collect(),
-            generations: vec![FIRST_GENERATION; actors as usize],
-            free: Vec::new(),
-        }
+        Self { actors: (0..actors).map(make).collect(), generations: vec![FIRST_GENERATION; actors as usize], free: Vec::new() }
     }
 
     #[inline]

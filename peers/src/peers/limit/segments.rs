@@ -61,10 +61,7 @@ impl Pool {
         // SAFETY: a segment's link is written when it is taken, and its mail is
         // read only up to the cursor.
         let all = unsafe { Huge::unwritten(segments) };
-        let spare = Mutex::new(Spare {
-            fresh: 0,
-            back: Vec::new(),
-        });
+        let spare = Mutex::new(Spare { fresh: 0, back: Vec::new() });
         Self { all, spare }
     }
 }
@@ -108,12 +105,7 @@ impl<'a> Shelf<'a> {
 }
 
 impl Bucket {
-    pub const EMPTY: Self = Self {
-        head: ptr::null_mut(),
-        tail: ptr::null_mut(),
-        cursor: ptr::null_mut(),
-        end: ptr::null_mut(),
-    };
+    pub const EMPTY: Self = Self { head: ptr::null_mut(), tail: ptr::null_mut(), cursor: ptr::null_mut(), end: ptr::null_mut() };
 
     /// Adds a message at the end.
     #[inline]
@@ -157,11 +149,7 @@ impl Bucket {
             unsafe {
                 let next = (*segment).next;
                 let mut at: *const Mail<Payload> = (&raw const (*segment).mail).cast();
-                let end = if next.is_null() {
-                    self.cursor
-                } else {
-                    at.add(MAIL)
-                };
+                let end = if next.is_null() { self.cursor } else { at.add(MAIL) };
                 while at != end {
                     each(&*at);
                     at = at.add(1);

@@ -63,9 +63,7 @@ impl<B: Behaviour> Outbox<B::Msg> for Desk<'_, '_, B> {
 
 pub fn run<B: Behaviour>(ticks: &Ticks, scene: Scene<B>) -> Outcome {
     let mut throng = ticks.open();
-    throng
-        .register_with(ActorConfig::<Member<B>>::new().mailbox(MailboxConfig::unbounded()))
-        .expect("registered once");
+    throng.register_with(ActorConfig::<Member<B>>::new().mailbox(MailboxConfig::unbounded())).expect("registered once");
     let make = &scene.make;
     let all = throng.spawn_many((0..scene.size).map(|me| Member { behaviour: make(me), checksum: 0, arrived: 0 }));
     throng.world_mut().insert_resource(Directory(all.clone()));

@@ -65,9 +65,7 @@ pub fn create(ticks: &Ticks, actors: u32) -> Outcome {
 fn open<B: Behaviour<Msg = u64>>(ticks: &Ticks) -> Throng {
     let mut throng = ticks.open();
     throng.world_mut().init_resource::<Tally>();
-    throng
-        .register_with(ActorConfig::<Lone<B>>::new().mailbox(MailboxConfig::unbounded()))
-        .expect("registered once");
+    throng.register_with(ActorConfig::<Lone<B>>::new().mailbox(MailboxConfig::unbounded())).expect("registered once");
     throng
 }
 

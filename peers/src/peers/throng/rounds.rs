@@ -69,9 +69,7 @@ impl<R: Route> Actor for Member<R> {
 pub fn run<R: Route>(ticks: &Ticks, actors: u32, rounds: u32, route: R) -> Outcome {
     // One round a tick: what is sent in a round is taken in with the trigger of the next.
     let mut throng = Throng::new(ThrongOptions::new().threads(ticks.threads).rounds_max(1));
-    throng
-        .register_with(ActorConfig::<Member<R>>::new().mailbox(MailboxConfig::unbounded()))
-        .expect("registered once");
+    throng.register_with(ActorConfig::<Member<R>>::new().mailbox(MailboxConfig::unbounded())).expect("registered once");
     let senders = route.senders();
     let all = throng.spawn_many((0..actors).map(|me| Member { node: Node::new(me), route: std::marker::PhantomData::<R> }));
     throng.world_mut().insert_resource(Traffic { route, all: all.clone() });
