@@ -360,7 +360,7 @@ impl<W: BorrowMut<World>> Throng<W> {
             inlet.close();
         }
         let quiet = self.run_until_quiet(ticks_max).is_some();
-        self.engine(Engine::stop_all);
+        self.engine(Engine::shut_down);
         // What the hooks emitted still goes out.
         fill_outlets(self.world.borrow_mut());
         tracing::info!(quiet, "throng is shut down");

@@ -226,7 +226,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, mut births: Vec<Newborn<A>>) {
         let started = if self.params_are_there(world) {
             // Before they are in the world: here their states lie in a row.
-            self.start(world, hub, births.iter_mut().map(|birth| (birth.id, Some(&mut birth.state))))
+            self.start(world, hub, &mut births)
         } else {
             self.unstarted.extend(births.iter().map(|birth| birth.id));
             Started::default()
@@ -363,17 +363,12 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
 }
 
 impl<A: Actor> ActorBehaviour<A> {
-    /// Runs `started` on actors.
-    fn start<'a>(&mut self, world: &mut World, hub: &mut Hub, actors: impl Iterator<Item = (ActorId, Option<&'a mut A>)>) -> Started {
+    /// Runs `started` on newborn actors.
+    fn start(&mut self, world: &mut World, hub: &mut Hub, births: &mut [Newborn<A>]) -> Started {
         let started = self.with_context(world, hub, |context, _| {
             let mut started = Started::default();
-            for (id, state) in actors {
-                let Some(state) = state else { continue };
-                match call_hook(context, id, || state.started(context)) {
-                    Ok(wish) if wish.stop() => started.closed.push(id),
-                    Ok(_) => {}
-                    Err(reason) => started.failed.push((id, reason)),
-                }
+            for birth in births {
+                started.note(birth.id, call_hook(context, birth.id, || birth.state.started(context)));
             }
             started
         });
@@ -382,14 +377,17 @@ impl<A: Actor> ActorBehaviour<A> {
 
     /// Starts actors whose `Params` were missing when they were spawned, before their first mail.
     fn start_late(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
-        for id in std::mem::take(&mut self.unstarted) {
-            // Taken out and put back: the hook runs beside the world.
-            let Ok(entry) = roster.slots.entry(id) else { continue };
-            let Some(mut state) = world.get_entity_mut(entry.entity).ok().and_then(|mut entity| entity.take::<A>()) else { continue };
-            let started = self.start(world, hub, std::iter::once((id, Some(&mut state))));
-            world.entity_mut(entry.entity).insert(state);
-            started.settle(world, hub, roster);
-        }
+        let ids = std::mem::take(&mut self.unstarted);
+        let started = self.with_context(world, hub, |context, world| {
+            let mut started = Started::default();
+            for id in ids {
+                // SAFETY: one actor after the other; the reference ends with the call.
+                let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
+                started.note(id, call_hook(context, id, || state.started(context)));
+            }
+            started
+        });
+        started.unwrap_or_default().settle(world, hub, roster);
     }
 }
 
@@ -402,6 +400,14 @@ struct Started {
 }
 
 impl Started {
+    fn note(&mut self, id: ActorId, result: Result<Wish, String>) {
+        match result {
+            Ok(wish) if wish.stop() => self.closed.push(id),
+            Ok(_) => {}
+            Err(reason) => self.failed.push((id, reason)),
+        }
+    }
+
     /// Carries it out, once the actors are in the world.
     fn settle<A: Actor>(self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
         let entity = |id| roster.slots.entry(id).ok().map(|entry| entry.entity);

@@ -315,8 +315,16 @@ impl Engine {
         self.is_quiet()
     }
 
+    /// Stops all actors; mail that is left becomes dead letters.
+    pub(crate) fn shut_down(&mut self, world: &mut World) {
+        self.stop_all(world);
+        self.hub.round = 0;
+        self.run_round(world, false);
+        self.stop_all(world);
+    }
+
     /// Stops all actors, the youngest type first.
-    pub(crate) fn stop_all(&mut self, world: &mut World) {
+    fn stop_all(&mut self, world: &mut World) {
         for _ in 0..HEIRS_MAX {
             for kind in (0..self.runners.len()).rev() {
                 let mut ids = self.runners[kind].all_ids();

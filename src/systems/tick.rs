@@ -67,7 +67,7 @@ impl Engine {
 
     /// Runs one round; `false` if there was nothing to do, or the tick has had its rounds.
     /// With `may_relay`, a pass may go on with the next rounds by itself if it alone has mail.
-    fn run_round(&mut self, world: &mut World, may_relay: bool) -> bool {
+    pub(super) fn run_round(&mut self, world: &mut World, may_relay: bool) -> bool {
         if self.is_quiet() || self.hub.round >= self.rounds_max {
             return false;
         }

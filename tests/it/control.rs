@@ -231,7 +231,9 @@ fn a_parent_with_many_children_stops() {
         throng.tell(
             parent,
             act(|_, cx| {
-                (0..20_000).for_each(|_| drop(cx.spawn(Probe::<0>::default())));
+                (0..20_000).for_each(|_| {
+                    cx.spawn(Probe::<0>::default());
+                });
                 Ok(())
             }),
         );

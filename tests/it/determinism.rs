@@ -80,7 +80,9 @@ fn live<A: Actor<Msg = Deed>>(sum: &mut u64, deed: Deed, cx: &Context<'_, A>, ne
         88..92 => cx.forward(birds[pick(birds.len())], deed.next(k)),
         92 if k % 32 == 0 => cx.broadcast::<Rock>(Deed { hops: 0, ..deed.next(k) }),
         93 if k % 32 == 1 => cx.broadcast::<Cat>(Deed { hops: 0, ..deed.next(k) }),
-        94 if k % 16 == 2 => (0..300).for_each(|n| drop(cx.spawn(new(n)))),
+        94 if k % 16 == 2 => (0..300).for_each(|n| {
+            cx.spawn(new(n));
+        }),
         _ => cx.tell(cx.me(), deed.next(k)),
     }
     Ok(())
@@ -330,7 +332,9 @@ fn a_chain_of_single_messages_is_the_same() {
                 }
                 let next = crowd[(draw % crowd.len() as u64) as usize];
                 match draw % 23 {
-                    0 => drop(cx.spawn(Probe::<1>::default())),
+                    0 => {
+                        cx.spawn(Probe::<1>::default());
+                    }
                     1 => cx.tell(next, burst()),
                     2 => cx.stop(crowd[(draw % 1_000) as usize]),
                     3 => cx.tell(next, fail()),

@@ -231,7 +231,9 @@ fn the_host_despawns_a_parent() {
         throng.tell(
             parent,
             act(|_, cx| {
-                (0..3).for_each(|_| drop(cx.spawn(Probe::<0>::default())));
+                (0..3).for_each(|_| {
+                    cx.spawn(Probe::<0>::default());
+                });
                 Ok(())
             }),
         );
@@ -251,7 +253,9 @@ fn the_host_despawns_a_child() {
         throng.tell(
             parent,
             act(|_, cx| {
-                (0..3).for_each(|_| drop(cx.spawn(Probe::<0>::default())));
+                (0..3).for_each(|_| {
+                    cx.spawn(Probe::<0>::default());
+                });
                 Ok(())
             }),
         );

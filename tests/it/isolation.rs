@@ -103,7 +103,9 @@ fn ids_of_undone_spawns_are_given_out_again() {
         throng.tell(
             a,
             act(move |_, cx| {
-                (0..700).for_each(|_| drop(cx.spawn(Probe::<0>::default())));
+                (0..700).for_each(|_| {
+                    cx.spawn(Probe::<0>::default());
+                });
                 give_up(how)
             }),
         );
