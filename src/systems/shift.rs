@@ -77,7 +77,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             }
             // Messages to all come on top of those counted.
             let has_shouts = job.parts.iter().any(|(_, part)| !part.shouts.is_empty());
-            let may_fill = has_shouts || job.messages > capacity as usize;
+            let may_fill = capacity < u32::MAX && (has_shouts || job.messages > capacity as usize);
             for (_, part) in &mut job.parts {
                 if part.shouts.is_empty() {
                     worker.segments(part, diverts_all, may_fill);
@@ -351,11 +351,11 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             let end = at + segment.len();
             let mut mail = SegmentReader::new(segment);
             while let Some((before, shout)) = shouts.next_if(|(before, _)| (*before as usize) < end) {
-                self.take_in(&mut mail, before as usize - at, diverts_all, true);
+                self.take_in(&mut mail, before as usize - at, diverts_all, self.capacity < u32::MAX);
                 self.shout(block, &shout, diverts_all);
                 at = before as usize;
             }
-            self.take_in(&mut mail, end - at, diverts_all, true);
+            self.take_in(&mut mail, end - at, diverts_all, self.capacity < u32::MAX);
             at = end;
             self.shelve(mail.finish());
         }
