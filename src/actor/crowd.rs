@@ -116,7 +116,7 @@ mod tests {
         fn gives_back_what_it_was_given(ids in prop::collection::vec((0u32..50, 1u32..3), 0..60)) {
             let ids: Vec<_> = ids.into_iter().map(|(slot, generation)| ActorId::new(4, slot, generation)).collect();
             let refs = ActorRefs::<Any>::new(ids.iter().copied());
-            prop_assert_eq!(refs.iter().map(|r| r.id()).collect::<Vec<_>>(), ids);
+            prop_assert_eq!(refs.iter().map(ActorRef::id).collect::<Vec<_>>(), ids);
         }
     }
 }

@@ -78,7 +78,7 @@ fn live<A: Actor<Msg = Deed>>(sum: &mut u64, deed: Deed, cx: &Context<'_, A>, ne
         }
         82..88 => cx.emit(port, u64::from(k) ^ *sum),
         88..92 => cx.forward(birds[pick(birds.len())], deed.next(k)),
-        92 if k % 32 == 0 => cx.broadcast::<Rock>(Deed { hops: 0, ..deed.next(k) }),
+        92 if k.is_multiple_of(32) => cx.broadcast::<Rock>(Deed { hops: 0, ..deed.next(k) }),
         93 if k % 32 == 1 => cx.broadcast::<Cat>(Deed { hops: 0, ..deed.next(k) }),
         94 if k % 16 == 2 => (0..300).for_each(|n| {
             cx.spawn(new(n));
@@ -100,7 +100,7 @@ impl Actor for Bee {
     }
     fn started(&mut self, cx: &Context<'_, Self>) -> Handled {
         stir(&mut self.0, cx.rng().next_u64());
-        if self.0 % 50 == 0 {
+        if self.0.is_multiple_of(50) {
             return Err(ActorFailure::msg("stillborn"));
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Actor for Bird {
         live(&mut self.0, deed, cx, Bird)
     }
     fn handle_batch(&mut self, mut mail: Batch<'_, Deed>, cx: &Context<'_, Self>) -> Handled {
-        while let Some(deed) = mail.next() {
+        for deed in mail.by_ref() {
             stir(&mut self.0, cx.sender().map_or(0, ActorId::to_bits));
             self.handle(deed, cx)?;
             if deed.n % 7 == 0 {
@@ -323,7 +323,7 @@ fn a_chain_of_single_messages_is_the_same() {
         fn hop(crowd: &'static [ActorRef<Probe<0>>], port: OutletPort<(u64, u32, u64)>, left: u32) -> Say<0> {
             act(move |me: &mut Probe<0>, cx| {
                 let draw = cx.rng().next_u64();
-                if left % 5 == 0 {
+                if left.is_multiple_of(5) {
                     cx.emit(port, (cx.tick(), cx.round(), draw));
                 }
                 me.mark += 1;
@@ -382,7 +382,9 @@ fn other_entities_of_the_host_do_not_show() {
     let run = |others: usize| {
         let mut model = Model::new(ThrongOptions::new().threads(2), 9, 100);
         for _ in 0..5 {
-            (0..others).for_each(|_| drop(model.throng.world_mut().spawn_empty()));
+            (0..others).for_each(|_| {
+                model.throng.world_mut().spawn_empty();
+            });
             model.tick();
         }
         model.throng.digest()

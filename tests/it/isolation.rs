@@ -84,8 +84,8 @@ fn calls_around_a_failing_one_stand() {
         let mut want = 0;
         for (at, actor) in crowd.iter().enumerate().filter(|(at, _)| at % 97 == 0) {
             for n in 0..3 {
-                throng.tell(actor, send(n, (at + n as usize) % 3 == 0));
-                want += if (at + n as usize) % 3 == 0 { 0 } else { 2 };
+                throng.tell(actor, send(n, (at + n as usize).is_multiple_of(3)));
+                want += if (at + n as usize).is_multiple_of(3) { 0 } else { 2 };
             }
         }
         settle_all(&mut throng);

@@ -1,5 +1,7 @@
 //! Integration tests: a file for each guarantee or failure mode. Bodies run at 1, 2 and 8 threads.
 
+#![expect(clippy::disallowed_methods, reason = "tests of the border wait for other threads")]
+
 mod accounting;
 mod batch;
 mod border;
