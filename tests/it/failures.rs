@@ -1,7 +1,8 @@
 //! Panics and errors wherever user code runs; storms of them; loops without end.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Once};
 
 use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::Add;
@@ -337,13 +338,18 @@ fn a_spawn_bomb_is_bounded() {
     });
 }
 
-/// Counts the events of a body's logs.
-struct Counted(Arc<AtomicUsize>);
+thread_local! {
+    /// Lines that this thread has logged.
+    static LINES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts the lines of logs by thread, as the ticks of other tests run beside this one.
+struct Counted;
 
 impl std::io::Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let lines = bytes.iter().filter(|&&b| b == b'\n').count();
-        self.0.fetch_add(lines, Ordering::Relaxed);
+        LINES.set(LINES.get() + lines);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
@@ -351,12 +357,17 @@ impl std::io::Write for Counted {
     }
 }
 
+/// The lines that a body logs on this thread, on which the tick settles. One subscriber for the whole
+/// process: scoped ones of tests side by side switch each other's events off.
 fn logged(body: impl FnOnce()) -> usize {
-    let count = Arc::new(AtomicUsize::new(0));
-    let lines = count.clone();
-    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(move || Counted(lines.clone())).finish();
-    tracing::subscriber::with_default(log, body);
-    count.load(Ordering::Relaxed)
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(|| Counted).finish();
+        tracing::subscriber::set_global_default(log).expect("no other test sets one");
+    });
+    let before = LINES.get();
+    body();
+    LINES.get() - before
 }
 
 const STORM: usize = 10_000;
