@@ -291,6 +291,19 @@ impl fmt::Debug for Turn<'_> {
 type Postponed<M> = (Option<ActorId>, M);
 
 /// A handler's context: its [`Turn`], to which it dereferences, with what only an actor of type `A` can do.
+///
+/// It belongs to the call's thread, so this does not compile:
+///
+/// ```compile_fail,E0277
+/// # use throng::prelude::*;
+/// # #[derive(bevy_ecs::component::Component)] struct Lamp;
+/// # impl Actor for Lamp { type Msg = (); type Params = ();
+/// fn handle(&mut self, (): (), cx: &Context<'_, Self>) -> Handled {
+///     std::thread::scope(|scope| scope.spawn(|| cx.stop_self()).join().unwrap());
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub struct Context<'a, A: Actor> {
     turn: Turn<'a>,
     /// Points to a `SystemParamItem<'x, 'x, A::Params>` that outlives `'a`.
