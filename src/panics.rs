@@ -60,6 +60,11 @@ pub(crate) fn describe(payload: Box<dyn Any + Send>) -> String {
     }
 }
 
+/// Drops what may panic when it is dropped; tells if it did.
+pub(crate) fn drop_quietly<T>(value: T) -> Option<String> {
+    catch(|| drop(value)).err()
+}
+
 /// Runs what may panic; `Err` describes the panic.
 pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Result<R, String> {
     quietly(|| catch_unwind(AssertUnwindSafe(run))).map_err(describe)

@@ -163,7 +163,7 @@ impl<W: BorrowMut<World>> Throng<W> {
                 added.expect("invariant: the type was not known, and types without `Params` are accepted");
             }
             let keeper = engine.keeper::<A>().expect("invariant: known by now");
-            keeper.wrap_behaviour(|rest| Box::new(MailSystem::new(world, system, rest)));
+            keeper.system = Some(MailSystem::new(world, system));
         });
         self
     }

@@ -35,7 +35,7 @@ use crate::world::{Life, Mailbox, Roster};
 /// What a pass, a birth, an end and a failure mean for actors of type `A`.
 pub(crate) trait Behaviour<A: HasMailbox>: Send {
     /// Handles the mail that waits; `false` if it cannot.
-    fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, cell_component: ComponentId) -> bool;
+    fn handle(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, cell_component: ComponentId) -> bool;
 
     /// Puts newborn actors into the world.
     fn bear(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _births: Vec<Newborn<A>>) {}
@@ -91,7 +91,7 @@ pub(crate) enum Ending {
 pub(crate) struct Unhandled;
 
 impl<A: HasMailbox> Behaviour<A> for Unhandled {
-    fn handle(&mut self, _: &mut World, _: &mut Box<Hub>, _: &mut Box<Roster<A>>, _: ComponentId) -> bool {
+    fn handle(&mut self, _: &mut World, _: &mut Hub, _: &mut Roster<A>, _: ComponentId) -> bool {
         false
     }
 }
@@ -181,18 +181,14 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
         context.outbox().with(crate::actor::Outbox::roll_back);
     }
     let wish = context.take_wish();
-    drop(panics::catch(|| drop(context.take_postponed())));
+    panics::drop_quietly(context.take_postponed());
     result.map(|()| wish)
 }
 
 /// An actor that stopped itself in a hook takes no more mail.
-fn close_if_wished<A: Actor>(world: UnsafeWorldCell<'_>, roster: &Roster<A>, id: ActorId, wish: Wish) {
-    if wish.stop()
-        && let Ok(entry) = roster.slots.entry(id)
-        && let Ok(entity) = world.get_entity(entry.entity)
-        // SAFETY: hooks run outside passes, one at a time, and hold no mailbox; closing goes through an atomic.
-        && let Some(cell) = unsafe { entity.get::<Mailbox<A>>() }
-    {
+fn close<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
+    let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
+    if let Some(cell) = entity.and_then(|entity| world.get::<Mailbox<A>>(entity)) {
         cell.close();
     }
 }
@@ -209,7 +205,7 @@ unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>,
 }
 
 impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
-    fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, cell_component: ComponentId) -> bool {
+    fn handle(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, cell_component: ComponentId) -> bool {
         // Nothing but a host's system can take a resource away, and it runs before or after all rounds, or
         // between rounds, where nothing is relayed.
         if (hub.round == 0 || hub.relay_max == 0) && !self.params_are_there(world) {
@@ -294,7 +290,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             return;
         }
         let state = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take::<A>());
-        report_mishaps::<A>(hub, id, drop_quietly(state));
+        report_mishaps::<A>(hub, id, panics::drop_quietly(state));
     }
 
     fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
@@ -317,18 +313,21 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             let wish = match call_hook(context, id, || fresh.started(context)) {
                 Ok(wish) => wish,
                 Err(reason) => {
-                    mishaps.extend(drop_quietly(fresh));
+                    mishaps.extend(panics::drop_quietly(fresh));
                     return Err(reason);
                 }
             };
             // SAFETY: as above.
             let old = unsafe { state_of(world, roster, id) }.map(|mut state| std::mem::replace(&mut *state, fresh));
-            mishaps.extend(drop_quietly(old));
-            close_if_wished(world, roster, id, wish);
-            Ok(())
+            mishaps.extend(panics::drop_quietly(old));
+            Ok(wish)
         });
         report_mishaps::<A>(hub, id, mishaps);
-        restarted.unwrap_or_else(|| Err("the world lacks what its `Params` read".to_owned()))
+        let wish = restarted.unwrap_or_else(|| Err("the world lacks what its `Params` read".to_owned()))?;
+        if wish.stop() {
+            close(world, roster, id);
+        }
+        Ok(())
     }
 
     fn undelivered(
@@ -342,15 +341,16 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         let mut result = Err(None);
         let called = self.with_context(world, hub, |context, world| {
             // SAFETY: the only reference.
-            let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { return Ok(()) };
+            let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { return Ok(Wish::NONE) };
             call_hook(context, id, || {
                 result = state.undelivered(notice, context).map_err(Some);
                 Ok(())
             })
-            .map(|wish| close_if_wished(world, roster, id, wish))
         });
-        if let Some(Err(reason)) = called {
-            hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Panic, reason }));
+        match called {
+            Some(Ok(wish)) if wish.stop() => close(world, roster, id),
+            Some(Err(reason)) => hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Panic, reason })),
+            _ => {}
         }
         result
     }
@@ -412,9 +412,7 @@ impl Started {
     fn settle<A: Actor>(self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
         let entity = |id| roster.slots.entry(id).ok().map(|entry| entry.entity);
         for id in self.closed {
-            if let Some(cell) = entity(id).and_then(|entity| world.get::<Mailbox<A>>(entity)) {
-                cell.close();
-            }
+            close(world, roster, id);
         }
         for (id, _) in &self.failed {
             if let Some(mut cell) = entity(*id).and_then(|entity| world.get_mut::<Mailbox<A>>(entity)) {
@@ -424,11 +422,6 @@ impl Started {
         let failed = self.failed.into_iter();
         hub.signals.extend(failed.map(|(id, reason)| Signal::Failed(id, Failure { kind: FailureKind::Start, reason })));
     }
-}
-
-/// Drops a state whose `Drop` may panic; tells if it did.
-fn drop_quietly<S>(state: S) -> Option<String> {
-    panics::catch(|| drop(state)).err()
 }
 
 /// Logs panics that change nothing: of hooks that end a life, and of `Drop`.

@@ -12,6 +12,7 @@ use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing};
 use super::keeper::{Keeper, Runner};
+use super::tick::WakeList;
 use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
@@ -132,8 +133,7 @@ pub(crate) struct Engine {
     pub(crate) hub: Box<Hub>,
     pub(crate) runners: Vec<Box<dyn Runner>>,
     /// Kinds with mail for the next round.
-    pub(super) awake: Vec<Kind>,
-    pub(super) is_awake: Vec<bool>,
+    pub(super) awake: WakeList,
     /// Kinds with mail that nobody can handle in this tick.
     pub(super) stalled: Vec<Kind>,
     /// Kinds with newborn actors.
@@ -158,8 +158,7 @@ impl Engine {
         let engine = Self {
             hub: Box::new(hub),
             runners: Vec::new(),
-            awake: Vec::new(),
-            is_awake: Vec::new(),
+            awake: WakeList::default(),
             stalled: Vec::new(),
             newborn: Vec::new(),
             rounds_max: options.rounds_max,
@@ -225,8 +224,8 @@ impl Engine {
         let roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
-        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour }));
-        self.is_awake.push(false);
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None }));
+        self.awake.add_kind();
         Ok(kind)
     }
 

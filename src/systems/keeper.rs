@@ -7,8 +7,9 @@ use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
-use super::behaviour::{Behaviour, Ending, Unhandled};
+use super::behaviour::{Behaviour, Ending};
 use super::hub::Hub;
+use super::mail::MailSystem;
 use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
 use crate::digest::Digester;
 use crate::id::ActorId;
@@ -50,6 +51,8 @@ pub(crate) struct Keeper<A: HasMailbox> {
     pub(crate) roster: Box<Roster<A>>,
     pub(crate) cell_component: ComponentId,
     pub(crate) behaviour: Box<dyn Behaviour<A>>,
+    /// Reads the mail in place of the behaviour.
+    pub(crate) system: Option<MailSystem<A>>,
 }
 
 impl<A: HasMailbox> Keeper<A> {
@@ -71,12 +74,6 @@ impl<A: HasMailbox> Keeper<A> {
         self.with_held(world, id, |held| held.config = Some(Box::new(config))).is_some()
     }
 
-    /// Puts another behaviour around the present one.
-    pub(crate) fn wrap_behaviour(&mut self, wrap: impl FnOnce(Box<dyn Behaviour<A>>) -> Box<dyn Behaviour<A>>) {
-        let rest = std::mem::replace(&mut self.behaviour, Box::new(Unhandled));
-        self.behaviour = wrap(rest);
-    }
-
     /// Turns all that a mailbox holds into dead letters.
     fn bury(&mut self, hub: &mut Hub, held: Option<Box<Held<A::Msg>>>, reason: DeadReason) {
         let Some(mut held) = held else { return };
@@ -87,7 +84,7 @@ impl<A: HasMailbox> Keeper<A> {
         for envelope in held.kept.drain().chain(parked) {
             if hub.keep_dead {
                 hub.dead.push(DeadLetter::of(envelope, reason, hub.tick));
-            } else if let Err(panic) = panics::catch(|| drop(envelope))
+            } else if let Some(panic) = panics::drop_quietly(envelope)
                 && hub.may_log()
             {
                 tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
@@ -159,7 +156,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool {
-        self.behaviour.handle(world, hub, &mut self.roster, self.cell_component)
+        match &mut self.system {
+            Some(system) => system.run(world, hub, &mut self.roster),
+            None => self.behaviour.handle(world, hub, &mut self.roster, self.cell_component),
+        }
     }
 
     fn bear(&mut self, world: &mut World, hub: &mut Hub) {

@@ -94,6 +94,8 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         self.table = Some(table_id);
         self.cells = &[];
         self.entities = &[];
+        self.states = (std::ptr::null(), 0);
+        self.ticks = std::ptr::null();
         // SAFETY: reading the tables' metadata; the structure of the world does not change.
         let Some(table) = (unsafe { self.world.storages() }).tables.get(table_id) else { return };
         // SAFETY: the component id is that of `Mailbox<A>`.
@@ -109,13 +111,15 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         }
     }
 
-    /// Finds where the first component of `D` lies, for [`Lens::prefetch`].
+    /// Finds where the first component of `D` lies, for [`Lens::prefetch`]; once for each table.
     pub(crate) fn prepare_prefetch(&mut self) {
+        if !self.states.0.is_null() {
+            return;
+        }
         let component = D::iter_access(self.state).find_map(|access| match access {
             EcsAccessType::Component(EcsAccessLevel::Read(id) | EcsAccessLevel::Write(id)) => Some(id),
             _ => None,
         });
-        self.states = (std::ptr::null(), 0);
         let (Some(component), Some(table)) = (component, self.table) else { return };
         // SAFETY: as in `aim`.
         let table = unsafe { self.world.storages() }.tables.get(table);

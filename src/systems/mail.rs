@@ -8,28 +8,24 @@
 
 #![expect(unsafe_code, reason = "implements a system parameter, and looks at components through a lens")]
 
-use std::any::{Any, type_name};
+use std::any::type_name;
 use std::marker::PhantomData;
 use std::sync::Mutex;
 
 use bevy_ecs::change_detection::Tick;
 use bevy_ecs::component::ComponentId;
-use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{BoxedSystem, Query, ResMut, SystemAccess, SystemMeta, SystemParam, SystemParamValidationError};
 use bevy_ecs::world::World;
 use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 
-use super::behaviour::{Behaviour, Ending};
 use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass_in};
 use super::shift::{Receive, Shift};
-use crate::actor::{Batch, Failure, Handled, HasMailbox, Newborn, Turn, Undelivered};
-use crate::digest::Digester;
+use crate::actor::{Batch, Handled, HasMailbox, Turn};
 use crate::id::ActorId;
 use crate::panics;
-use crate::supervision::RestartIntensity;
 use crate::world::{Mailbox, Roster};
 
 /// The mail of all `A`s in this round, with the components `D` of each receiver.
@@ -160,65 +156,21 @@ unsafe impl<A: HasMailbox, D: SingleEntityQueryData + 'static> SystemParam for R
     }
 }
 
-/// Runs a system over a type's mail; everything else is as the type had it.
+/// A system that runs over a type's mail, in place of the type's own behaviour.
 pub(crate) struct MailSystem<A: HasMailbox> {
     system: BoxedSystem,
-    rest: Box<dyn Behaviour<A>>,
+    reads: PhantomData<fn(A)>,
 }
 
 impl<A: HasMailbox> MailSystem<A> {
-    pub(crate) fn new(world: &mut World, mut system: BoxedSystem, rest: Box<dyn Behaviour<A>>) -> Self {
+    pub(crate) fn new(world: &mut World, mut system: BoxedSystem) -> Self {
         world.insert_resource(MailRoom::<A>(Mutex::new(None)));
         system.initialize(world);
-        Self { system, rest }
-    }
-}
-
-impl<A: HasMailbox> Behaviour<A> for MailSystem<A> {
-    fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, births: Vec<Newborn<A>>) {
-        self.rest.bear(world, hub, roster, births);
+        Self { system, reads: PhantomData }
     }
 
-    fn set_factories(&mut self, ids: &[ActorId], fresh: &(dyn Any + Send + Sync)) {
-        self.rest.set_factories(ids, fresh);
-    }
-
-    fn ending(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, ids: &[ActorId], hook: Ending) {
-        self.rest.ending(world, hub, roster, ids, hook);
-    }
-
-    fn forget(&mut self, id: ActorId) {
-        self.rest.forget(id);
-    }
-
-    fn drop_state(&mut self, world: &mut World, hub: &mut Hub, entity: Entity, id: ActorId) {
-        self.rest.drop_state(world, hub, entity, id);
-    }
-
-    fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
-        self.rest.restarts(id)
-    }
-
-    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) -> Result<(), String> {
-        self.rest.restart(world, hub, roster, id, failure)
-    }
-
-    fn undelivered(
-        &mut self,
-        world: &mut World,
-        hub: &mut Hub,
-        roster: &Roster<A>,
-        id: ActorId,
-        notice: Undelivered,
-    ) -> Result<(), Option<Undelivered>> {
-        self.rest.undelivered(world, hub, roster, id, notice)
-    }
-
-    fn digest(&self, world: &World, entity: Entity, digester: &mut Digester) {
-        self.rest.digest(world, entity, digester);
-    }
-
-    fn handle(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>, _: ComponentId) -> bool {
+    /// Runs the system; `false` if it did not read the mail.
+    pub(crate) fn run(&mut self, world: &mut World, hub: &mut Box<Hub>, roster: &mut Box<Roster<A>>) -> bool {
         let passes = roster.passes;
         let lent_hub = std::mem::replace(hub, Box::new(Hub::vacant()));
         let lent_roster = std::mem::replace(roster, Box::new(Roster::vacant()));

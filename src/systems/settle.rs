@@ -97,7 +97,7 @@ impl Engine {
         if let Some(runner) = self.runner(id) {
             runner.mute(world, id, mute);
             if runner.has_mail() {
-                self.wake(id.kind());
+                self.awake.wake(id.kind());
             }
         }
     }
@@ -143,7 +143,7 @@ impl Engine {
                 }
             }
             if self.runners[id.kind() as usize].has_mail() {
-                self.wake(id.kind());
+                self.awake.wake(id.kind());
             }
         }
         self.stats.given_up += given_up.len() as u64;
@@ -214,7 +214,7 @@ impl Engine {
         }
         if self.hub.keep_dead {
             self.dead_letters.extend(dead);
-        } else if let Err(panic) = panics::catch(|| drop(dead)) {
+        } else if let Some(panic) = panics::drop_quietly(dead) {
             tracing::warn!(panic, "a message panicked when it was dropped");
         }
     }

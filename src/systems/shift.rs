@@ -154,7 +154,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             return;
         }
         if n > 1 {
-            mail.receivers().for_each(|to| self.lens.prefetch(to));
+            mail.receivers().take(n).for_each(|to| self.lens.prefetch(to));
         }
         if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
     }
@@ -301,7 +301,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             outbox.signals.push(Signal::Failed(id, failure));
         });
         let postponed = self.receiver.take_postponed();
-        drop(panics::catch(|| drop(postponed)));
+        panics::drop_quietly(postponed);
         self.scratch.tally.failed += 1;
         if let Ok(row) = self.lens.find(id) {
             // SAFETY: the actor is in this worker's block.
@@ -321,7 +321,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         if self.keep_dead || turn.outbox().with(|outbox| outbox.dead.len() < DEAD_SAMPLES) {
             let letter = DeadLetter::of(envelope, reason, turn.tick());
             turn.outbox().with(|outbox| outbox.dead.push(letter));
-        } else if let Err(panic) = panics::catch(|| drop(envelope)) {
+        } else if let Some(panic) = panics::drop_quietly(envelope) {
             tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn begin_tick(engine: &mut Engine) {
     engine.hub.sessions = 0;
     engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
-        engine.wake(kind);
+        engine.awake.wake(kind);
     }
 }
 
@@ -41,16 +41,53 @@ pub(crate) fn run_rounds(world: &mut World) {
     }
 }
 
-impl Engine {
+/// The kinds with mail for the next round.
+#[derive(Default)]
+pub(super) struct WakeList {
+    kinds: Vec<Kind>,
+    /// By kind: whether it is in `kinds`.
+    is_awake: Vec<bool>,
+}
+
+impl WakeList {
+    /// Makes room for one more kind.
+    pub(super) fn add_kind(&mut self) {
+        self.is_awake.push(false);
+    }
+
     /// Marks a kind for the next round.
     pub(super) fn wake(&mut self, kind: Kind) {
         let is_awake = &mut self.is_awake[kind as usize];
         if !*is_awake {
             *is_awake = true;
-            self.awake.push(kind);
+            self.kinds.push(kind);
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// Takes the kinds out, in the order of their registration.
+    fn take(&mut self) -> Vec<Kind> {
+        let mut kinds = std::mem::take(&mut self.kinds);
+        if kinds.len() > 1 {
+            kinds.sort_unstable();
+        }
+        for &kind in &kinds {
+            self.is_awake[kind as usize] = false;
+        }
+        kinds
+    }
+
+    /// Takes an emptied list back for its memory, in front of the kinds woken meanwhile.
+    fn give_back(&mut self, mut emptied: Vec<Kind>) {
+        emptied.append(&mut self.kinds);
+        self.kinds = emptied;
+    }
+}
+
+impl Engine {
     fn begin_rounds(&mut self, world: &mut World) {
         self.hub.round = 0;
         for (id, held) in world.get_resource_mut::<Lost>().map(|mut lost| lost.take()).unwrap_or_default() {
@@ -71,12 +108,8 @@ impl Engine {
         if self.is_quiet() || self.hub.round >= self.rounds_max {
             return false;
         }
-        let mut awake = std::mem::take(&mut self.awake);
-        if awake.len() > 1 {
-            awake.sort_unstable();
-        }
+        let mut awake = self.awake.take();
         for &kind in &awake {
-            self.is_awake[kind as usize] = false;
             self.runners[kind as usize].begin_round();
         }
         if !self.newborn.is_empty() {
@@ -89,9 +122,7 @@ impl Engine {
             self.run_kind(world, kind);
         }
         awake.clear();
-        // Kinds woken meanwhile are in the new list; the old one gives its memory.
-        awake.append(&mut self.awake);
-        self.awake = awake;
+        self.awake.give_back(awake);
         self.hub.round += self.hub.relayed;
         self.settle(world);
         self.hub.round += 1;
@@ -107,7 +138,7 @@ impl Engine {
             return;
         }
         if runner.has_mail() {
-            self.wake(kind);
+            self.awake.wake(kind);
         }
         self.gather();
     }
@@ -121,14 +152,11 @@ impl Engine {
     pub(super) fn gather(&mut self) {
         let used = std::mem::take(&mut self.hub.used).max(1);
         for at in 0..used {
-            let Self { hub, runners, awake, is_awake, newborn, .. } = self;
+            let Self { hub, runners, awake, newborn, .. } = self;
             let outbox = hub.outboxes[at].get_mut();
             outbox.gather(|kind, lane| {
                 runners[kind as usize].take_over(lane);
-                if !is_awake[kind as usize] {
-                    is_awake[kind as usize] = true;
-                    awake.push(kind);
-                }
+                awake.wake(kind);
             });
             for kind in outbox.take_birth_kinds() {
                 runners[kind as usize].take_births(outbox);
