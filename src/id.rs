@@ -71,14 +71,10 @@ impl ActorId {
         Self(NonZeroU64::new(bits).expect("invariant: bits of an id are not zero"))
     }
 
-    /// The id `n` slots further on, with the same generation; `None` past the last slot.
+    /// The id `n` slots further on, with the same generation; past the last slot it is wrong.
     #[inline]
-    pub(crate) fn plus(self, n: usize) -> Option<Self> {
-        let slot = self.slot() as usize + n;
-        if slot > u32::MAX as usize {
-            return None;
-        }
-        NonZeroU64::new(self.0.get() + ((n as u64) << SLOT_SHIFT)).map(Self)
+    pub(crate) fn plus(self, n: usize) -> Self {
+        Self(self.0.saturating_add((n as u64) << SLOT_SHIFT))
     }
 
     /// The id as a number, for logs and journals. Unique within one world's life.
@@ -101,6 +97,16 @@ impl ActorId {
 
     pub(crate) const fn kind(self) -> Kind {
         (self.0.get() >> KIND_SHIFT) as Kind
+    }
+
+    /// Kind and block in one number below 2^30, since the highest bit of kinds is free.
+    pub(crate) const fn kind_and_block(self) -> u32 {
+        (self.0.get() >> (SLOT_SHIFT + BLOCK_BITS)) as u32
+    }
+
+    /// Takes [`ActorId::kind_and_block`] apart.
+    pub(crate) const fn split_kind_and_block(both: u32) -> (Kind, u32) {
+        ((both >> (32 - BLOCK_BITS)) as Kind, both & ((1 << (32 - BLOCK_BITS)) - 1))
     }
 
     /// The block that the slot lies in.
@@ -136,6 +142,10 @@ mod tests {
         assert_eq!((id.kind(), id.slot(), id.generation()), (7, u32::MAX, GENERATION_MAX));
         let id = ActorId::new(KINDS_MAX as Kind - 1, 8193, 1);
         assert_eq!((id.block(), id.place()), (1, 1));
+        assert_eq!(ActorId::split_kind_and_block(id.kind_and_block()), (id.kind(), id.block()));
+        let last = ActorId::new(KINDS_MAX as Kind - 1, u32::MAX, 1);
+        assert!(last.kind_and_block() < 1 << 30);
+        assert_eq!(ActorId::split_kind_and_block(last.kind_and_block()), (last.kind(), last.block()));
     }
 
     #[test]

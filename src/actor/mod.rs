@@ -97,6 +97,10 @@ pub trait Actor: Component<Mutability = Mutable> + Sized {
     /// straight from the delivery buckets, one message after the other.
     const BATCH: bool = false;
 
+    /// Set it to `true` when [`Actor::tick`] is overridden: then every actor of the type is visited once a
+    /// tick. Otherwise an actor without mail costs nothing.
+    const TICKS: bool = false;
+
     /// Handles one message.
     ///
     /// # Errors
@@ -116,6 +120,51 @@ pub trait Actor: Component<Mutability = Mutable> + Sized {
         for msg in mail {
             self.handle(msg, cx)?;
         }
+        Ok(())
+    }
+
+    /// Runs once in every tick, before the mail of its first round. Called only when [`Actor::TICKS`] is set.
+    ///
+    /// For actors that act of their own accord: it costs a fraction of a message that would tell them to.
+    /// A failed, a muted, or a stopping actor is left out. There is no message that could be postponed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Actor::handle`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bevy_ecs::component::Component;
+    /// use throng::prelude::*;
+    ///
+    /// #[derive(Component)]
+    /// struct Candle(u32);
+    ///
+    /// impl Actor for Candle {
+    ///     type Msg = ();
+    ///     type Params = ();
+    ///     const TICKS: bool = true;
+    ///
+    ///     fn handle(&mut self, (): (), _: &Context<'_, Self>) -> Handled {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn tick(&mut self, cx: &Context<'_, Self>) -> Handled {
+    ///         self.0 -= 1;
+    ///         if self.0 == 0 {
+    ///             cx.stop_self();
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut throng = Throng::default();
+    /// throng.spawn_many((1..=3).map(Candle));
+    /// throng.tick();
+    /// assert_eq!(throng.stats().actors, 2);
+    /// ```
+    fn tick(&mut self, _cx: &Context<'_, Self>) -> Handled {
         Ok(())
     }
 

@@ -144,6 +144,35 @@ enum Deed {
     Act,
 }
 
+/// A [`Deed`] in four bytes, since one is noted for each message: a message is its kind and block, below
+/// 2^30; the others have their kind below one of the highest bits.
+#[derive(Clone, Copy)]
+struct Note(u32);
+
+impl Note {
+    const SHOUT: u32 = 1 << 30;
+    const BIRTH: u32 = 2 << 30;
+    const ACT: u32 = 3 << 30;
+
+    #[inline]
+    fn mail(to: ActorId) -> Self {
+        Self(to.kind_and_block())
+    }
+
+    fn deed(self) -> Deed {
+        let low = self.0 & !Self::ACT;
+        match self.0 & Self::ACT {
+            Self::SHOUT => Deed::Shout { kind: low as Kind },
+            Self::BIRTH => Deed::Birth { kind: low as Kind },
+            Self::ACT => Deed::Act,
+            _ => {
+                let (kind, block) = ActorId::split_kind_and_block(low);
+                Deed::Mail { kind, block }
+            }
+        }
+    }
+}
+
 /// Births and positions of one kind by the running block.
 struct Reserved {
     kind: Kind,
@@ -156,7 +185,7 @@ pub(crate) struct Outbox {
     lanes: Vec<LaneSlot>,
     /// Kinds whose lane may hold mail.
     dirty: Vec<Kind>,
-    log: Vec<Deed>,
+    log: Vec<Note>,
     births: Vec<Option<Box<dyn AnyBirths>>>,
     /// Kinds that may have births.
     birth_kinds: Vec<Kind>,
@@ -195,8 +224,25 @@ impl Outbox {
     }
 
     /// Sends a message.
+    ///
+    /// What is seldom needed is in a function of its own that is called last, so that the usual way
+    /// saves no registers.
     #[inline(always)]
     pub(crate) fn tell<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
+        if self.log.len() < self.log.capacity()
+            && let Some(lane) = self.lanes.get_mut(to.kind() as usize).and_then(LaneSlot::lane_mut::<A>)
+            && let Some(room) = lane.room(to.block())
+        {
+            room.fill(to, from, msg);
+            self.log.push(Note::mail(to));
+        } else {
+            self.tell_slowly::<A>(to, from, msg);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_slowly<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         let kind = to.kind();
         let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) else {
             self.unroutable += 1;
@@ -205,7 +251,7 @@ impl Outbox {
         if lane.push(to, from, msg) {
             self.dirty.push(kind);
         }
-        self.log.push(Deed::Mail { kind, block: to.block() });
+        self.log.push(Note::mail(to));
     }
 
     /// Puts an emptied segment where the next mail of its type is written.
@@ -215,18 +261,28 @@ impl Outbox {
         }
     }
 
+    /// Exchanges the emptied segments of a kind with those of another outbox.
+    ///
+    /// A worker takes them along from claim to claim, since they are in its cache.
+    pub(crate) fn swap_shelf<A: HasMailbox>(&mut self, kind: Kind, other: &mut Self) {
+        let kind = kind as usize;
+        if let (Some(mine), Some(theirs)) = (self.lanes[kind].lane_mut::<A>(), other.lanes[kind].lane_mut::<A>()) {
+            std::mem::swap(&mut mine.shelf, &mut theirs.shelf);
+        }
+    }
+
     /// Sends a message to all actors of a kind.
     pub(crate) fn shout<A: HasMailbox>(&mut self, kind: Kind, shout: Shout<A::Msg>) {
         let lane = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>);
         lane.expect("invariant: the kind was looked up by its actor type").shout(shout);
         self.dirty.push(kind);
-        self.log.push(Deed::Shout { kind });
+        self.log.push(Note(Note::SHOUT | u32::from(kind)));
     }
 
     /// Notes a wish.
     pub(crate) fn act(&mut self, act: Act) {
         self.acts.push(act);
-        self.log.push(Deed::Act);
+        self.log.push(Note(Note::ACT));
     }
 
     /// Reserves an id for an actor and keeps its state until the round ends.
@@ -258,7 +314,7 @@ impl Outbox {
         if self.birth_kinds.last() != Some(&kind) {
             self.birth_kinds.push(kind);
         }
-        self.log.push(Deed::Birth { kind });
+        self.log.push(Note(Note::BIRTH | u32::from(kind)));
         id
     }
 
@@ -273,9 +329,9 @@ impl Outbox {
     /// Takes back all that the running call did.
     #[cold]
     pub(crate) fn roll_back(&mut self) {
-        while let Some(deed) = self.log.pop() {
+        while let Some(note) = self.log.pop() {
             // What is dropped here may panic when it is dropped.
-            let undone = panics::catch(|| match deed {
+            let undone = panics::catch(|| match note.deed() {
                 Deed::Mail { kind, block } => self.lanes[kind as usize].lane.undo(block),
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
@@ -297,16 +353,28 @@ impl Outbox {
         }
     }
 
-    /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
-    /// else was done or noticed.
-    pub(crate) fn take_only_segment<A: HasMailbox>(&mut self, kind: Kind) -> Option<Segment<A::Msg>> {
-        let idle = self.acts.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
-        if self.dirty != [kind] || !idle {
-            return None;
+    /// An empty segment for mail of a kind.
+    pub(crate) fn take_empty_segment<A: HasMailbox>(&mut self, kind: Kind) -> Segment<A::Msg> {
+        self.lanes[kind as usize].lane_mut::<A>().map(|lane| lane.shelf.take()).unwrap_or_default()
+    }
+
+    /// Exchanges the mail for an empty segment if it is all there is: of one kind, for one block, in one
+    /// segment, and nothing else was done or noticed.
+    #[inline]
+    pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> bool {
+        self.dirty == [kind]
+            && self.acts.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
+            && self.lanes[kind as usize].lane_mut::<A>().is_some_and(|lane| lane.exchange_only_segment(empty))
+    }
+
+    /// Ends a run of exchanges, of which `empty` is left.
+    pub(crate) fn end_relay<A: HasMailbox>(&mut self, kind: Kind, empty: Segment<A::Msg>) {
+        let Some(lane) = self.lanes[kind as usize].lane_mut::<A>() else { return };
+        lane.shelf.give(empty);
+        lane.end_relay();
+        if lane.is_empty() {
+            self.dirty.retain(|&dirty| dirty != kind);
         }
-        let segment = self.lanes[kind as usize].lane_mut::<A>()?.take_only_segment()?;
-        self.dirty.clear();
-        Some(segment)
     }
 
     /// Hands every lane with mail to `gather`, in order of first use.

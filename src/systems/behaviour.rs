@@ -37,6 +37,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     /// Handles the mail that waits; `false` if it cannot.
     fn handle(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, cell_component: ComponentId) -> bool;
 
+    /// Whether its actors are visited once a tick.
+    fn ticks(&self) -> bool {
+        false
+    }
+
     /// Puts newborn actors into the world.
     fn bear(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _births: Vec<Newborn<A>>) {}
 
@@ -217,6 +222,10 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         let sight = Sight { cell_component, state: &self.state };
         run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, sight, SystemState::new);
         true
+    }
+
+    fn ticks(&self) -> bool {
+        A::TICKS
     }
 
     fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, mut births: Vec<Newborn<A>>) {
@@ -464,6 +473,11 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     #[inline(always)]
     fn receive(&self, mut state: Mut<'_, A>, msg: A::Msg) -> Result<(), ActorFailure> {
         state.handle(msg, &self.context)
+    }
+
+    #[inline(always)]
+    fn tick(&self, mut state: Mut<'_, A>) -> Handled {
+        state.tick(&self.context)
     }
 
     fn receive_batch(&self, mut state: Mut<'_, A>, mail: Batch<'_, A::Msg>) -> Result<(), ActorFailure> {

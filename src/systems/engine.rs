@@ -134,6 +134,8 @@ pub(crate) struct Engine {
     pub(crate) runners: Vec<Box<dyn Runner>>,
     /// Kinds with mail for the next round.
     pub(super) awake: WakeList,
+    /// Kinds whose actors are visited once a tick.
+    pub(super) ticking: Vec<Kind>,
     /// Kinds with mail that nobody can handle in this tick.
     pub(super) stalled: Vec<Kind>,
     /// Kinds with newborn actors.
@@ -159,6 +161,7 @@ impl Engine {
             hub: Box::new(hub),
             runners: Vec::new(),
             awake: WakeList::default(),
+            ticking: Vec::new(),
             stalled: Vec::new(),
             newborn: Vec::new(),
             rounds_max: options.rounds_max,
@@ -224,6 +227,9 @@ impl Engine {
         let roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
+        if behaviour.ticks() {
+            self.ticking.push(kind);
+        }
         self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None }));
         self.awake.add_kind();
         Ok(kind)

@@ -31,6 +31,8 @@ pub(crate) trait Runner: Send {
     fn take_births(&mut self, outbox: &mut Outbox);
     fn has_mail(&self) -> bool;
     fn begin_round(&mut self);
+    /// A tick begins: `true` if the type's actors are to be visited in it.
+    fn begin_tick(&mut self) -> bool;
     /// Handles the mail that waits; `false` if nobody could.
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
     /// Puts newborn actors into the world.
@@ -153,6 +155,11 @@ impl<A: HasMailbox> Runner for Keeper<A> {
 
     fn begin_round(&mut self) {
         self.roster.begin_round();
+    }
+
+    fn begin_tick(&mut self) -> bool {
+        self.roster.ticks = self.roster.slots.live() > 0;
+        self.roster.ticks
     }
 
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool {

@@ -100,6 +100,11 @@ impl Engine {
         self.hub.collect(1);
         self.gather();
         self.settle(world);
+        for &kind in &self.ticking {
+            if self.runners[kind as usize].begin_tick() {
+                self.awake.wake(kind);
+            }
+        }
     }
 
     /// Runs one round; `false` if there was nothing to do, or the tick has had its rounds.
