@@ -32,8 +32,6 @@ const SLOTS: usize = 1 << DIGIT_BITS;
 const SWEEP_SLACK: usize = 1024;
 /// An emptied slot keeps memory for so many timers.
 const KEPT_CAPACITY: usize = 256;
-/// Ends the list of free cells.
-const NO_CELL: u32 = u32::MAX;
 
 /// Names a timer that was set. It names no other timer until its place in the wheel was used again four
 /// billion times.
@@ -47,13 +45,8 @@ pub(crate) struct TimerKey {
 #[derive(Clone, Debug)]
 struct Cell<T> {
     generation: NonZeroU32,
-    content: Content<T>,
-}
-
-#[derive(Clone, Debug)]
-enum Content<T> {
-    Timer(T),
-    Free { next: u32 },
+    /// `None` when the cell is free.
+    value: Option<T>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +115,8 @@ pub(crate) struct Wheel<T> {
     /// As many as the timer furthest away has needed.
     levels: Vec<Level>,
     cells: Vec<Cell<T>>,
-    free: u32,
+    /// Free cells. A list apart: one threaded through the cells would make each `set` wait for a miss.
+    free: Vec<u32>,
     len: usize,
     /// Places in slots whose timers were cancelled.
     abandoned: usize,
@@ -131,7 +125,7 @@ pub(crate) struct Wheel<T> {
 impl<T> Wheel<T> {
     /// An empty wheel whose present is tick `now`.
     pub(crate) fn new(now: u64) -> Self {
-        Self { now, levels: Vec::new(), cells: Vec::new(), free: NO_CELL, len: 0, abandoned: 0 }
+        Self { now, levels: Vec::new(), cells: Vec::new(), free: Vec::new(), len: 0, abandoned: 0 }
     }
 
     /// Pending timers.
@@ -153,7 +147,7 @@ impl<T> Wheel<T> {
     ///
     /// # Panics
     ///
-    /// Panics beyond 2^32 - 1 pending timers.
+    /// Panics beyond 2^32 pending timers.
     pub(crate) fn set(&mut self, due: u64, value: T) -> TimerKey {
         let key = self.store(value);
         self.put(Place { due: due.max(self.now.saturating_add(1)), key });
@@ -173,10 +167,7 @@ impl<T> Wheel<T> {
 
     /// The value of a pending timer.
     pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
-        match self.cells.get(key.index as usize) {
-            Some(Cell { generation, content: Content::Timer(value) }) if *generation == key.generation => Some(value),
-            _ => None,
-        }
+        self.cells.get(key.index as usize).filter(|cell| cell.generation == key.generation)?.value.as_ref()
     }
 
     /// Makes tick `now` the present and delivers what fell due since, ordered by due tick, and by the order
@@ -262,31 +253,23 @@ impl<T> Wheel<T> {
     }
 
     fn store(&mut self, value: T) -> TimerKey {
-        if self.free == NO_CELL {
-            let index = u32::try_from(self.cells.len()).ok().filter(|&index| index != NO_CELL);
-            let index = index.expect("a wheel holds at most 2^32 - 1 timers");
+        let Some(index) = self.free.pop() else {
+            let index = u32::try_from(self.cells.len()).expect("a wheel holds at most 2^32 timers");
             let generation = NonZeroU32::MIN;
-            self.cells.push(Cell { generation, content: Content::Timer(value) });
+            self.cells.push(Cell { generation, value: Some(value) });
             return TimerKey { index, generation };
-        }
-        let index = self.free;
-        let cell = &mut self.cells[index as usize];
-        let Content::Free { next } = std::mem::replace(&mut cell.content, Content::Timer(value)) else {
-            unreachable!("invariant: the cells of the free list are free")
         };
-        self.free = next;
+        let cell = &mut self.cells[index as usize];
+        cell.value = Some(value);
         TimerKey { index, generation: cell.generation }
     }
 
     /// Takes a value out and frees its cell.
     fn take(&mut self, key: TimerKey) -> Option<T> {
         let cell = self.cells.get_mut(key.index as usize).filter(|cell| cell.generation == key.generation)?;
-        if matches!(cell.content, Content::Free { .. }) {
-            return None;
-        }
-        let Content::Timer(value) = std::mem::replace(&mut cell.content, Content::Free { next: self.free }) else { return None };
+        let value = cell.value.take()?;
         cell.generation = cell.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.free = key.index;
+        self.free.push(key.index);
         self.len -= 1;
         Some(value)
     }
