@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::time::Duration;
 
 use bevy_ecs::system::SystemParamItem;
 use rand_core::SeedableRng;
@@ -32,6 +33,8 @@ pub(crate) struct TurnEnv<'a> {
     pub(crate) nurseries: &'a [Nursery],
     /// Sessions of hooks before this one in this tick: each draws from streams of its own.
     pub(crate) sessions: u32,
+    /// The time that a tick stands for.
+    pub(crate) tick_period: Duration,
 }
 
 /// What the handler asked for that the engine must see to at once.
@@ -146,6 +149,10 @@ impl<'a> Turn<'a> {
     #[must_use]
     pub fn round(&self) -> u32 {
         self.round.get()
+    }
+
+    pub(crate) fn tick_period(&self) -> Duration {
+        self.env.tick_period
     }
 
     /// The same worker goes on with the next round.

@@ -14,6 +14,7 @@ mod failure;
 mod nursery;
 mod outbox;
 mod refs;
+mod timer;
 
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::system::ReadOnlySystemParam;
@@ -28,6 +29,7 @@ pub use refs::{ActorRef, Destination, Recipient};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use nursery::{ClaimOrder, Nursery};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
+pub(crate) use timer::{Load, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
 ///

@@ -13,6 +13,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
@@ -142,6 +143,8 @@ enum Deed {
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
+    Timer { kind: Kind },
+    TimerCancelled,
 }
 
 /// Births and positions of one kind by the running block.
@@ -168,6 +171,7 @@ pub(crate) struct Outbox {
     pub(crate) acts: Vec<Act>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
+    pub(crate) timers: TimerDeeds,
     /// Messages for actors of no type known here.
     pub(crate) unroutable: u64,
 }
@@ -229,6 +233,23 @@ impl Outbox {
         self.log.push(Deed::Act);
     }
 
+    /// Sets a timer.
+    pub(crate) fn set_timer<A: HasMailbox>(&mut self, to: ActorId, spec: TimerSpec, load: Load<A::Msg>) {
+        let kind = to.kind();
+        if self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>).is_none() {
+            self.unroutable += 1;
+            return;
+        }
+        self.timers.set::<A>(to, spec, load);
+        self.log.push(Deed::Timer { kind });
+    }
+
+    /// Cancels a timer by its key.
+    pub(crate) fn cancel_timer(&mut self, owner: ActorId, key: u64) {
+        self.timers.named.push(Named { owner, key });
+        self.log.push(Deed::TimerCancelled);
+    }
+
     /// Reserves an id for an actor and keeps its state until the round ends.
     pub(crate) fn give_birth<A: Send + 'static>(
         &mut self,
@@ -280,6 +301,10 @@ impl Outbox {
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
+                Deed::Timer { kind } => self.timers.undo_set(kind),
+                Deed::TimerCancelled => {
+                    self.timers.named.pop();
+                }
             });
             if let Err(panic) = undone {
                 tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");

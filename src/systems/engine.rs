@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
@@ -10,15 +11,17 @@ use bevy_ecs::world::World;
 
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
-use super::hub::{Hub, Sharing};
+use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::keeper::{Keeper, Runner};
 use super::tick::WakeList;
+use super::timers::Timers;
 use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
 use crate::panics;
+use crate::wheel::Wheel;
 use crate::world::{Lost, Mailbox, Roster};
 use std::any::{Any, TypeId, type_name};
 
@@ -44,6 +47,7 @@ pub struct ThrongOptions {
     pub(crate) rounds_max: u32,
     pub(crate) sharing: Sharing,
     pub(crate) inlet_capacity: usize,
+    pub(crate) tick_period: Duration,
 }
 
 impl ThrongOptions {
@@ -56,6 +60,7 @@ impl ThrongOptions {
             rounds_max: ROUNDS_MAX_DEFAULT,
             sharing: Sharing::Auto,
             inlet_capacity: 65_536,
+            tick_period: TICK_PERIOD_DEFAULT,
         }
     }
 
@@ -86,6 +91,15 @@ impl ThrongOptions {
     #[must_use]
     pub fn inlet_capacity(mut self, messages: usize) -> Self {
         self.inlet_capacity = messages.max(1);
+        self
+    }
+
+    /// Sets the time that a tick stands for, by which handlers
+    /// [turn durations into ticks](crate::Turn::ticks_in); 1/64 s by default.
+    /// [`Throng::run`](crate::Throng::run) with a fixed pace sets it to that pace. 0 counts as a nanosecond.
+    #[must_use]
+    pub fn tick_period(mut self, period: Duration) -> Self {
+        self.tick_period = period;
         self
     }
 
@@ -126,6 +140,10 @@ pub struct Stats {
     pub unroutable: u64,
     /// Values emitted to an outlet whose receiver was full or gone.
     pub outlet_dropped: u64,
+    /// Timers pending, those of stopped actors that were not found yet included.
+    pub timers: usize,
+    /// Timers dropped because the actor that had set them was stopped.
+    pub timers_dropped: u64,
 }
 
 /// Everything throng keeps in a world, but for the components.
@@ -138,6 +156,7 @@ pub(crate) struct Engine {
     pub(super) stalled: Vec<Kind>,
     /// Kinds with newborn actors.
     pub(super) newborn: Vec<Kind>,
+    pub(super) timers: Timers,
     pub(super) rounds_max: u32,
     pub(crate) stats: Stats,
     /// Values for the outside, in order, by port.
@@ -155,12 +174,14 @@ impl Engine {
         panics::install_hook();
         let mut hub = Hub::new(options.threads, options.seed);
         hub.sharing = options.sharing;
+        hub.tick_period = options.tick_period;
         let engine = Self {
             hub: Box::new(hub),
             runners: Vec::new(),
             awake: WakeList::default(),
             stalled: Vec::new(),
             newborn: Vec::new(),
+            timers: Timers::default(),
             rounds_max: options.rounds_max,
             stats: Stats::default(),
             emitted: Vec::new(),
@@ -224,7 +245,7 @@ impl Engine {
         let roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
-        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None }));
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel: Wheel::new(self.hub.tick) }));
         self.awake.add_kind();
         Ok(kind)
     }
@@ -348,6 +369,7 @@ impl Engine {
         for runner in &mut self.runners {
             stats.actors += runner.live();
             stats.mail.add(&runner.stats());
+            stats.timers += runner.timers().len();
         }
         stats.ticks = self.hub.tick;
         stats.unroutable = self.hub.unroutable;

@@ -1,5 +1,7 @@
 //! What all actor types share while a round runs.
 
+use std::time::Duration;
+
 use rayon::ThreadPool;
 
 use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
@@ -10,6 +12,9 @@ use crate::world::Family;
 
 /// Claims for each thread that a pass is cut into at most. More than one evens out uneven blocks.
 const CLAIMS_PER_THREAD: usize = 8;
+
+/// The time that a tick stands for if nothing else is set: bevy's fixed time step.
+pub(crate) const TICK_PERIOD_DEFAULT: Duration = Duration::from_micros(15_625);
 
 /// Lines that a tick logs at most; the rest is in the counts.
 pub(crate) const LOG_LINES: u32 = 32;
@@ -45,7 +50,11 @@ pub(crate) struct Hub {
     pub(crate) unroutable: u64,
     pub(crate) tick: u64,
     pub(crate) round: u32,
+    /// Actors that have stopped or were lost since the world began.
+    pub(crate) ended: u64,
     pub(crate) seed: u64,
+    /// The time that a tick stands for.
+    pub(crate) tick_period: Duration,
     pub(crate) threads: usize,
     pub(crate) pool: Option<ThreadPool>,
     pub(crate) sharing: Sharing,
@@ -76,7 +85,9 @@ impl Hub {
             unroutable: 0,
             tick: 0,
             round: 0,
+            ended: 0,
             seed,
+            tick_period: TICK_PERIOD_DEFAULT,
             threads,
             pool: helpers(threads),
             sharing: Sharing::Auto,
@@ -121,6 +132,7 @@ impl Hub {
             kinds: &self.kinds,
             nurseries: &self.nurseries,
             sessions: self.sessions,
+            tick_period: self.tick_period,
         }
     }
 

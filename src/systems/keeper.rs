@@ -10,12 +10,14 @@ use bevy_ecs::world::World;
 use super::behaviour::{Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
-use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
+use super::timers::TypeTimers;
+use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Timer, Undelivered};
 use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::panics;
 use crate::supervision::{Failed, Verdict};
+use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
 /// The actors of one type, as the engine sees them.
@@ -29,6 +31,7 @@ pub(crate) trait Runner: Send {
 
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_births(&mut self, outbox: &mut Outbox);
+    fn timers(&mut self) -> &mut dyn TypeTimers;
     fn has_mail(&self) -> bool;
     fn begin_round(&mut self);
     /// Handles the mail that waits; `false` if nobody could.
@@ -53,6 +56,8 @@ pub(crate) struct Keeper<A: HasMailbox> {
     pub(crate) behaviour: Box<dyn Behaviour<A>>,
     /// Reads the mail in place of the behaviour.
     pub(crate) system: Option<MailSystem<A>>,
+    /// Mail for later.
+    pub(crate) wheel: Wheel<Timer<A::Msg>>,
 }
 
 impl<A: HasMailbox> Keeper<A> {
@@ -136,6 +141,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         let stats = self.roster.stats();
         (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);
         (stats.overflowed, stats.postponed).hash(digester);
+        self.digest_timers(digester);
     }
 
     fn take_over(&mut self, lane: &mut LaneSlot) {
@@ -145,6 +151,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn take_births(&mut self, outbox: &mut Outbox) {
         let kind = self.roster.kind;
         self.roster.births.append(&mut outbox.take_births::<A>(kind));
+    }
+
+    fn timers(&mut self) -> &mut dyn TypeTimers {
+        self
     }
 
     fn has_mail(&self) -> bool {
@@ -177,6 +187,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         for &id in ids {
             if let Some(entity) = self.roster.slots.remove(id) {
                 hub.family.remove(id);
+                hub.ended += 1;
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -196,6 +207,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         // It may have been told to stop since, which struck it out already.
         if self.roster.slots.remove(id).is_some() {
             hub.family.remove(id);
+            hub.ended += 1;
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }

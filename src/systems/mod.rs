@@ -18,6 +18,7 @@ mod sets;
 mod settle;
 mod shift;
 mod tick;
+mod timers;
 
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
@@ -28,3 +29,4 @@ pub(crate) use behaviour::{ActorBehaviour, Behaviour};
 pub(crate) use engine::Engine;
 pub(crate) use mail::MailSystem;
 pub(crate) use tick::{begin_tick, run_rounds};
+pub(crate) use timers::fire_timers;

@@ -17,6 +17,8 @@ use crate::world::Lost;
 
 /// Starts a tick: counts it, and wakes what could not run in the last.
 pub(crate) fn begin_tick(engine: &mut Engine) {
+    // Timers that the host set count from the last tick.
+    engine.set_timers(0);
     engine.hub.tick += 1;
     engine.hub.sessions = 0;
     engine.hub.log_left = LOG_LINES;
@@ -162,6 +164,7 @@ impl Engine {
                 runners[kind as usize].take_births(outbox);
                 newborn.push(kind);
             }
+            self.set_timers(at);
         }
     }
 }

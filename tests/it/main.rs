@@ -15,3 +15,4 @@ mod order;
 mod overflow;
 mod recipient;
 mod support;
+mod timers;
