@@ -88,8 +88,8 @@ pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
     if Engine::is_installed(world) {
         return;
     }
-    Engine::install(world, options);
-    world.insert_resource(InletDrain::new(options.inlet_capacity));
+    let number = Engine::install(world, options);
+    world.insert_resource(InletDrain::new(options.inlet_capacity, number));
     world.init_resource::<Outlets>();
     let mut tick = Schedule::new(ActorTick);
     tick.set_executor(SingleThreadedExecutor::new());

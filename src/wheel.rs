@@ -122,6 +122,12 @@ pub(crate) struct Wheel<T> {
     abandoned: usize,
 }
 
+impl<T> Default for Wheel<T> {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 impl<T> Wheel<T> {
     /// An empty wheel whose present is tick `now`.
     pub(crate) fn new(now: u64) -> Self {

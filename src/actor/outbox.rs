@@ -13,11 +13,14 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::ask::{Answer, PendingAsk};
+use super::returns::{Return, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 use crate::panics;
+use crate::wheel::{TimerKey, Wheel};
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
 ///
@@ -47,6 +50,10 @@ pub(crate) enum Act {
     Stop(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
+    /// End an ask with an answer.
+    Answer(Answer),
+    /// End an ask, for something that is no deed of a call.
+    Return(Return),
 }
 
 /// What the engine learned while it handled mail; applied when the round ends, never undone.
@@ -145,6 +152,7 @@ enum Deed {
     Act,
     Timer { kind: Kind },
     TimerCancelled,
+    Ask,
 }
 
 /// Births and positions of one kind by the running block.
@@ -172,6 +180,13 @@ pub(crate) struct Outbox {
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) timers: TimerDeeds,
+    /// Asks that this worker's handlers made, with their time-outs.
+    pub(crate) asks: Wheel<PendingAsk>,
+    /// The place of this outbox among those of the hub.
+    pub(crate) number: u32,
+    asks_made: u64,
+    /// Asks of the running call, and maybe of earlier ones.
+    asked: Vec<TimerKey>,
     /// Messages for actors of no type known here.
     pub(crate) unroutable: u64,
 }
@@ -250,6 +265,29 @@ impl Outbox {
         self.log.push(Deed::TimerCancelled);
     }
 
+    /// Notes an ask; returns the number of this outbox, and its place here.
+    pub(crate) fn ask(&mut self, due: u64, ask: PendingAsk) -> (u32, TimerKey) {
+        self.asks_made += 1;
+        let place = self.asks.set(due, PendingAsk { number: self.asks_made, ..ask });
+        if self.log.is_empty() {
+            self.asked.clear();
+        }
+        self.asked.push(place);
+        self.log.push(Deed::Ask);
+        (self.number, place)
+    }
+
+    /// Asks made and not taken back.
+    pub(crate) fn asks_made(&self) -> u64 {
+        self.asks_made
+    }
+
+    /// Takes over which asks ended on this thread without a context.
+    #[inline]
+    pub(crate) fn take_returns(&mut self) {
+        take_returns(|back| self.acts.push(Act::Return(back)));
+    }
+
     /// Reserves an id for an actor and keeps its state until the round ends.
     pub(crate) fn give_birth<A: Send + 'static>(
         &mut self,
@@ -286,6 +324,7 @@ impl Outbox {
     /// A new block begins: its spawns are counted from zero.
     #[inline]
     pub(crate) fn begin_block(&mut self) {
+        self.take_returns();
         if !self.reserved.is_empty() {
             self.reserved.clear();
         }
@@ -302,6 +341,10 @@ impl Outbox {
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
                 Deed::Timer { kind } => self.timers.undo_set(kind),
+                Deed::Ask => {
+                    self.asks_made -= 1;
+                    drop(self.asked.pop().and_then(|place| self.asks.cancel(place)));
+                }
                 Deed::TimerCancelled => {
                     self.timers.named.pop();
                 }
@@ -325,6 +368,7 @@ impl Outbox {
     /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
     /// else was done or noticed.
     pub(crate) fn take_only_segment<A: HasMailbox>(&mut self, kind: Kind) -> Option<Segment<A::Msg>> {
+        self.take_returns();
         let idle = self.acts.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
         if self.dirty != [kind] || !idle {
             return None;

@@ -9,13 +9,14 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
+use super::asks::AskStats;
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::keeper::{Keeper, Runner};
 use super::tick::WakeList;
 use super::timers::Timers;
-use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
+use crate::actor::{Actor, ActorRefs, AtWork, Desk, HasMailbox, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -136,6 +137,8 @@ pub struct Stats {
     pub restarts: u64,
     /// Actors that were given up after a failure, and stopped.
     pub given_up: u64,
+    /// What became of asks.
+    pub asks: AskStats,
     /// Messages to ids of no actor type that this world knows.
     pub unroutable: u64,
     /// Values emitted to an outlet whose receiver was full or gone.
@@ -149,6 +152,8 @@ pub struct Stats {
 /// Everything throng keeps in a world, but for the components.
 pub(crate) struct Engine {
     pub(crate) hub: Box<Hub>,
+    /// Where other threads bring answers.
+    pub(crate) desk: Desk,
     pub(crate) runners: Vec<Box<dyn Runner>>,
     /// Kinds with mail for the next round.
     pub(super) awake: WakeList,
@@ -170,13 +175,17 @@ struct EngineSlot(Mutex<Option<Box<Engine>>>);
 
 impl Engine {
     /// Puts an engine into the world.
-    pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
+    pub(crate) fn install(world: &mut World, options: &ThrongOptions) -> WorldNo {
         panics::install_hook();
         let mut hub = Hub::new(options.threads, options.seed);
         hub.sharing = options.sharing;
         hub.tick_period = options.tick_period;
+        let desk = Desk::open();
+        let number = desk.world();
+        hub.world = number;
         let engine = Self {
             hub: Box::new(hub),
+            desk,
             runners: Vec::new(),
             awake: WakeList::default(),
             stalled: Vec::new(),
@@ -189,6 +198,7 @@ impl Engine {
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();
+        number
     }
 
     pub(crate) fn is_installed(world: &World) -> bool {
@@ -222,7 +232,10 @@ impl Engine {
     /// As [`Engine::take`], and with whatever `work` panics with.
     pub(crate) fn scope<R>(world: &mut World, work: impl FnOnce(&mut Self, &mut World) -> R) -> R {
         let mut engine = Self::take(world);
+        let at_work = AtWork::begin(engine.hub.world);
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine, world)));
+        engine.hub.take_returns();
+        drop(at_work);
         engine.put_back(world);
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -332,7 +345,7 @@ impl Engine {
     pub(crate) fn is_idle(&mut self) -> bool {
         self.hub.collect(1);
         self.gather();
-        self.is_quiet()
+        self.is_quiet() && self.desk.is_empty()
     }
 
     /// Stops all actors; mail that is left becomes dead letters.
@@ -372,6 +385,7 @@ impl Engine {
             stats.timers += runner.timers().len();
         }
         stats.ticks = self.hub.tick;
+        stats.asks = self.hub.ask_stats();
         stats.unroutable = self.hub.unroutable;
         stats
     }
@@ -385,6 +399,7 @@ impl Engine {
         for runner in &mut self.runners {
             runner.digest(world, &mut digester);
         }
+        self.hub.digest_asks(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
-use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
+use super::asks::Asks;
+use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv, WorldNo};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::types::TypeMap;
@@ -46,8 +47,12 @@ pub(crate) struct Hub {
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
     pub(crate) signals: Vec<Signal>,
+    pub(crate) asks: Asks,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) unroutable: u64,
+    pub(crate) world: WorldNo,
+    /// Counts passes and sessions of hooks.
+    pub(crate) moment: u64,
     pub(crate) tick: u64,
     pub(crate) round: u32,
     /// Actors that have stopped or were lost since the world began.
@@ -81,8 +86,11 @@ impl Hub {
             kin: Vec::new(),
             acts: Vec::new(),
             signals: Vec::new(),
+            asks: Asks::default(),
             dead: Vec::new(),
             unroutable: 0,
+            world: WorldNo::default(),
+            moment: 0,
             tick: 0,
             round: 0,
             ended: 0,
@@ -133,6 +141,8 @@ impl Hub {
             nurseries: &self.nurseries,
             sessions: self.sessions,
             tick_period: self.tick_period,
+            world: self.world,
+            moment: self.moment,
         }
     }
 
@@ -161,6 +171,15 @@ impl Hub {
             outbox.take_positions(|kind, position| self.born.push((kind, position)));
         }
         self.settle_ids();
+        self.take_returns();
+    }
+
+    /// Takes over which asks ended on this thread without a context.
+    pub(crate) fn take_returns(&mut self) {
+        let Self { outboxes, acts, .. } = self;
+        let first = outboxes[0].get_mut();
+        first.take_returns();
+        acts.append(&mut first.acts);
     }
 
     /// Gives unused positions of the pass back, type by type.
@@ -177,7 +196,7 @@ impl Hub {
     }
 
     pub(crate) fn has_deeds(&self) -> bool {
-        !self.acts.is_empty() || !self.signals.is_empty()
+        !self.acts.is_empty() || !self.signals.is_empty() || !self.asks.is_quiet()
     }
 }
 

@@ -7,11 +7,12 @@ use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
+use super::asks::EndedAsk;
 use super::behaviour::{Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
 use super::timers::TypeTimers;
-use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Timer, Undelivered};
+use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Timer, Undelivered, drop_because};
 use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
@@ -48,6 +49,8 @@ pub(crate) trait Runner: Send {
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
     fn all_ids(&self) -> Vec<ActorId>;
+    /// Lets actors go on whose asks are over; gives back those who cannot run now.
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk>;
 }
 
 pub(crate) struct Keeper<A: HasMailbox> {
@@ -89,7 +92,7 @@ impl<A: HasMailbox> Keeper<A> {
         for envelope in held.kept.drain().chain(parked) {
             if hub.keep_dead {
                 hub.dead.push(DeadLetter::of(envelope, reason, hub.tick));
-            } else if let Some(panic) = panics::drop_quietly(envelope)
+            } else if let Some(panic) = drop_because(reason, || panics::drop_quietly(envelope))
                 && hub.may_log()
             {
                 tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
@@ -229,6 +232,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if verdict != Some(Verdict::Restart) {
             return Verdict::GiveUp;
         }
+        hub.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         if let Err(reason) = self.behaviour.restart(world, hub, &self.roster, id, failure) {
             hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
@@ -263,6 +267,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             return Err(Some(notice));
         }
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
+    }
+
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
+        self.behaviour.go_on(world, hub, &mut self.roster, ended)
     }
 
     fn all_ids(&self) -> Vec<ActorId> {

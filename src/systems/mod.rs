@@ -6,6 +6,7 @@
 //! out to workers, each of which works a `shift`. What was born, failed or asked to stop is settled
 //! when the round ends (`settle`).
 
+mod asks;
 mod behaviour;
 mod config;
 mod engine;
@@ -20,6 +21,7 @@ mod shift;
 mod tick;
 mod timers;
 
+pub use asks::AskStats;
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
 pub use mail::Mail;

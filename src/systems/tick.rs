@@ -12,6 +12,7 @@ use bevy_ecs::world::World;
 use super::engine::Engine;
 use super::hub::LOG_LINES;
 use super::sets::ActorRound;
+use crate::actor::Act;
 use crate::id::Kind;
 use crate::world::Lost;
 
@@ -21,6 +22,8 @@ pub(crate) fn begin_tick(engine: &mut Engine) {
     engine.set_timers(0);
     engine.hub.tick += 1;
     engine.hub.sessions = 0;
+    engine.hub.asks.begin_tick();
+    engine.hub.acts.extend(engine.desk.take().into_iter().map(Act::Return));
     engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
         engine.awake.wake(kind);
