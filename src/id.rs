@@ -22,6 +22,8 @@ use std::num::NonZeroU64;
 /// The states and cells of a block's actors should fit the second-level cache. `2^13` actors of 16
 /// bytes take 256 KiB with their cells.
 pub(crate) const BLOCK_BITS: u32 = 13;
+/// Bits of a block's number.
+pub(crate) const BLOCKS_BITS: u32 = 32 - BLOCK_BITS;
 /// Slots in a block.
 pub(crate) const BLOCK: usize = 1 << BLOCK_BITS;
 
@@ -99,16 +101,6 @@ impl ActorId {
         (self.0.get() >> KIND_SHIFT) as Kind
     }
 
-    /// Kind and block in one number below 2^30, since the highest bit of kinds is free.
-    pub(crate) const fn kind_and_block(self) -> u32 {
-        (self.0.get() >> (SLOT_SHIFT + BLOCK_BITS)) as u32
-    }
-
-    /// Takes [`ActorId::kind_and_block`] apart.
-    pub(crate) const fn split_kind_and_block(both: u32) -> (Kind, u32) {
-        ((both >> (32 - BLOCK_BITS)) as Kind, both & ((1 << (32 - BLOCK_BITS)) - 1))
-    }
-
     /// The block that the slot lies in.
     pub(crate) const fn block(self) -> u32 {
         self.slot() >> BLOCK_BITS
@@ -142,10 +134,6 @@ mod tests {
         assert_eq!((id.kind(), id.slot(), id.generation()), (7, u32::MAX, GENERATION_MAX));
         let id = ActorId::new(KINDS_MAX as Kind - 1, 8193, 1);
         assert_eq!((id.block(), id.place()), (1, 1));
-        assert_eq!(ActorId::split_kind_and_block(id.kind_and_block()), (id.kind(), id.block()));
-        let last = ActorId::new(KINDS_MAX as Kind - 1, u32::MAX, 1);
-        assert!(last.kind_and_block() < 1 << 30);
-        assert_eq!(ActorId::split_kind_and_block(last.kind_and_block()), (last.kind(), last.block()));
     }
 
     #[test]

@@ -15,19 +15,20 @@ mod supervision;
 mod systems;
 mod throng;
 mod types;
+mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort,
-    Recipient, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox,
+    OutletPort, Recipient, ReplyTo, Turn, Undelivered,
 };
-pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};
+pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
 pub use supervision::{Failed, RestartIntensity};
-pub use systems::{ActorConfig, ActorRound, ActorTick, Mail, Stats, ThrongOptions, ThrongSystems};
+pub use systems::{ActorConfig, ActorRound, ActorTick, AskStats, Mail, Stats, ThrongOptions, ThrongSystems};
 pub use throng::Throng;
 pub use world::Mailbox;
 

@@ -10,13 +10,14 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Newborn, Outbox, OutletPort};
+use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Load, Newborn, Outbox, OutletPort, TimerSpec};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
 use crate::systems::{
-    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, Stats, ThrongOptions, ThrongSystems, run_rounds,
+    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, Stats, ThrongOptions, ThrongSystems, fire_timers,
+    run_rounds,
 };
 use crate::world::Mailbox;
 
@@ -87,14 +88,15 @@ pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
     if Engine::is_installed(world) {
         return;
     }
-    Engine::install(world, options);
-    world.insert_resource(InletDrain::new(options.inlet_capacity));
+    let number = Engine::install(world, options);
+    world.insert_resource(InletDrain::new(options.inlet_capacity, number));
     world.init_resource::<Outlets>();
     let mut tick = Schedule::new(ActorTick);
     tick.set_executor(SingleThreadedExecutor::new());
-    tick.configure_sets((ThrongSystems::Inlet, ThrongSystems::Rounds, ThrongSystems::Outlet).chain());
+    tick.configure_sets((ThrongSystems::Inlet, ThrongSystems::Timers, ThrongSystems::Rounds, ThrongSystems::Outlet).chain());
     tick.add_systems((
         drain_inlet.in_set(ThrongSystems::Inlet),
+        fire_timers.in_set(ThrongSystems::Timers),
         run_rounds.in_set(ThrongSystems::Rounds),
         fill_outlets.in_set(ThrongSystems::Outlet),
     ));
@@ -303,6 +305,20 @@ impl<W: BorrowMut<World>> Throng<W> {
         });
     }
 
+    /// Sends a message in the name of "outside" in `ticks` ticks, counted from the last tick; 0 counts as 1.
+    pub fn tell_after<M>(&mut self, ticks: u64, to: impl Destination<M>, msg: M) {
+        self.engine(|engine, _| {
+            let spec = TimerSpec { due: engine.hub.tick.saturating_add(ticks), owner: None, key: None };
+            to.schedule(engine.hub.host(), spec, Load::Once(msg));
+        });
+    }
+
+    /// A tick before which no timer falls due; `None` if none is pending. For hosts that sleep between ticks.
+    #[must_use]
+    pub fn next_timer_tick(&mut self) -> Option<u64> {
+        self.engine(|engine, _| engine.next_timer_tick())
+    }
+
     /// Runs one tick.
     ///
     /// # Panics
@@ -320,7 +336,8 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Runs ticks until no mail is left, at most `ticks_max`. Returns how many it ran, or `None` if mail
     /// is left.
     ///
-    /// Mail that nobody can handle now (postponed, or its handlers' `Params` are missing) does not count.
+    /// Mail that nobody can handle now (postponed, or its handlers' `Params` are missing) does not count, nor
+    /// do pending timers.
     pub fn run_until_quiet(&mut self, ticks_max: u64) -> Option<u64> {
         for ticks in 0..=ticks_max {
             if self.is_quiet() {
@@ -335,6 +352,9 @@ impl<W: BorrowMut<World>> Throng<W> {
 
     /// Runs ticks at a pace until `go_on` says `false`; it is asked after each tick.
     pub fn run(&mut self, pace: Pace, mut go_on: impl FnMut(&mut Self) -> bool) -> PaceReport {
+        if let Pace::Every(period) = pace {
+            self.engine(|engine, _| engine.hub.tick_period = period);
+        }
         let mut pacer = Pacer::new(pace);
         loop {
             self.tick();

@@ -7,6 +7,7 @@
 //! worker's outbox; nothing else. If the call succeeds its messages are sent, if it fails they are
 //! taken back, and the actor's supervisor decides.
 
+mod ask;
 mod batch;
 mod context;
 mod crowd;
@@ -14,10 +15,13 @@ mod failure;
 mod nursery;
 mod outbox;
 mod refs;
+mod returns;
+mod timer;
 
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::system::ReadOnlySystemParam;
 
+pub use ask::{AskError, Asking, ReplyTo};
 pub use batch::Batch;
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
@@ -25,9 +29,12 @@ pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
 pub use outbox::OutletPort;
 pub use refs::{ActorRef, Destination, Recipient};
 
+pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use nursery::{ClaimOrder, Nursery};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
+pub(crate) use returns::{AtWork, Desk, End, WorldNo, drop_because, works_for};
+pub(crate) use timer::{Load, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
 ///

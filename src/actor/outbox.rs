@@ -13,10 +13,14 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::ask::{Answer, PendingAsk};
+use super::returns::{Return, take_returns};
+use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
-use crate::id::{ActorId, Kind};
+use crate::id::{ActorId, BLOCKS_BITS, Kind};
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 use crate::panics;
+use crate::wheel::{TimerKey, Wheel};
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
 ///
@@ -46,6 +50,10 @@ pub(crate) enum Act {
     Stop(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
+    /// End an ask with an answer.
+    Answer(Answer),
+    /// End an ask, for something that is no deed of a call.
+    Return(Return),
 }
 
 /// What the engine learned while it handled mail; applied when the round ends, never undone.
@@ -142,34 +150,48 @@ enum Deed {
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
+    Timer { kind: Kind },
+    TimerCancelled,
+    Ask,
 }
 
-/// A [`Deed`] in four bytes, since one is noted for each message: a message is its kind and block, below
-/// 2^30; the others have their kind below one of the highest bits.
+/// A [`Deed`] in four bytes, since one is noted for each message. A message is its kind and block, which
+/// is below 2^30; the others have the highest bit set, then a number of their own, and their kind.
 #[derive(Clone, Copy)]
 struct Note(u32);
 
 impl Note {
-    const SHOUT: u32 = 1 << 30;
-    const BIRTH: u32 = 2 << 30;
-    const ACT: u32 = 3 << 30;
-
-    #[inline]
-    fn mail(to: ActorId) -> Self {
-        Self(to.kind_and_block())
-    }
+    const OTHER: u32 = 1 << 31;
 
     fn deed(self) -> Deed {
-        let low = self.0 & !Self::ACT;
-        match self.0 & Self::ACT {
-            Self::SHOUT => Deed::Shout { kind: low as Kind },
-            Self::BIRTH => Deed::Birth { kind: low as Kind },
-            Self::ACT => Deed::Act,
-            _ => {
-                let (kind, block) = ActorId::split_kind_and_block(low);
-                Deed::Mail { kind, block }
-            }
+        if self.0 & Self::OTHER == 0 {
+            return Deed::Mail { kind: (self.0 >> BLOCKS_BITS) as Kind, block: self.0 & ((1 << BLOCKS_BITS) - 1) };
         }
+        let kind = self.0 as Kind;
+        match (self.0 & !Self::OTHER) >> 16 {
+            0 => Deed::Shout { kind },
+            1 => Deed::Birth { kind },
+            2 => Deed::Act,
+            3 => Deed::Timer { kind },
+            4 => Deed::TimerCancelled,
+            _ => Deed::Ask,
+        }
+    }
+}
+
+impl From<Deed> for Note {
+    #[inline]
+    fn from(deed: Deed) -> Self {
+        let (number, kind) = match deed {
+            Deed::Mail { kind, block } => return Self(u32::from(kind) << BLOCKS_BITS | block),
+            Deed::Shout { kind } => (0, kind),
+            Deed::Birth { kind } => (1, kind),
+            Deed::Act => (2, 0),
+            Deed::Timer { kind } => (3, kind),
+            Deed::TimerCancelled => (4, 0),
+            Deed::Ask => (5, 0),
+        };
+        Self(Self::OTHER | number << 16 | u32::from(kind))
     }
 }
 
@@ -197,6 +219,14 @@ pub(crate) struct Outbox {
     pub(crate) acts: Vec<Act>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
+    pub(crate) timers: TimerDeeds,
+    /// Asks that this worker's handlers made, with their time-outs.
+    pub(crate) asks: Wheel<PendingAsk>,
+    /// The place of this outbox among those of the hub.
+    pub(crate) number: u32,
+    asks_made: u64,
+    /// Asks of the running call, and maybe of earlier ones.
+    asked: Vec<TimerKey>,
     /// Messages for actors of no type known here.
     pub(crate) unroutable: u64,
 }
@@ -234,7 +264,7 @@ impl Outbox {
             && let Some(room) = lane.room(to.block())
         {
             room.fill(to, from, msg);
-            self.log.push(Note::mail(to));
+            self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
         } else {
             self.tell_slowly::<A>(to, from, msg);
         }
@@ -251,7 +281,7 @@ impl Outbox {
         if lane.push(to, from, msg) {
             self.dirty.push(kind);
         }
-        self.log.push(Note::mail(to));
+        self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
     }
 
     /// Puts an emptied segment where the next mail of its type is written.
@@ -276,13 +306,53 @@ impl Outbox {
         let lane = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>);
         lane.expect("invariant: the kind was looked up by its actor type").shout(shout);
         self.dirty.push(kind);
-        self.log.push(Note(Note::SHOUT | u32::from(kind)));
+        self.log.push(Deed::Shout { kind }.into());
     }
 
     /// Notes a wish.
     pub(crate) fn act(&mut self, act: Act) {
         self.acts.push(act);
-        self.log.push(Note(Note::ACT));
+        self.log.push(Deed::Act.into());
+    }
+
+    /// Sets a timer.
+    pub(crate) fn set_timer<A: HasMailbox>(&mut self, to: ActorId, spec: TimerSpec, load: Load<A::Msg>) {
+        let kind = to.kind();
+        if self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>).is_none() {
+            self.unroutable += 1;
+            return;
+        }
+        self.timers.set::<A>(to, spec, load);
+        self.log.push(Deed::Timer { kind }.into());
+    }
+
+    /// Cancels a timer by its key.
+    pub(crate) fn cancel_timer(&mut self, owner: ActorId, key: u64) {
+        self.timers.named.push(Named { owner, key });
+        self.log.push(Deed::TimerCancelled.into());
+    }
+
+    /// Notes an ask; returns the number of this outbox, and its place here.
+    pub(crate) fn ask(&mut self, due: u64, ask: PendingAsk) -> (u32, TimerKey) {
+        self.asks_made += 1;
+        let place = self.asks.set(due, PendingAsk { number: self.asks_made, ..ask });
+        if self.log.is_empty() {
+            self.asked.clear();
+        }
+        self.asked.push(place);
+        self.log.push(Deed::Ask.into());
+        (self.number, place)
+    }
+
+    /// Asks made and not taken back.
+    pub(crate) fn asks_made(&self) -> u64 {
+        self.asks_made
+    }
+
+    /// Takes over which asks ended on this thread without a context.
+    #[inline]
+    pub(crate) fn take_returns(&mut self) {
+        take_returns(|back| self.acts.push(Act::Return(back)));
     }
 
     /// Reserves an id for an actor and keeps its state until the round ends.
@@ -314,13 +384,14 @@ impl Outbox {
         if self.birth_kinds.last() != Some(&kind) {
             self.birth_kinds.push(kind);
         }
-        self.log.push(Note(Note::BIRTH | u32::from(kind)));
+        self.log.push(Deed::Birth { kind }.into());
         id
     }
 
     /// A new block begins: its spawns are counted from zero.
     #[inline]
     pub(crate) fn begin_block(&mut self) {
+        self.take_returns();
         if !self.reserved.is_empty() {
             self.reserved.clear();
         }
@@ -336,6 +407,14 @@ impl Outbox {
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
+                Deed::Timer { kind } => self.timers.undo_set(kind),
+                Deed::Ask => {
+                    self.asks_made -= 1;
+                    drop(self.asked.pop().and_then(|place| self.asks.cancel(place)));
+                }
+                Deed::TimerCancelled => {
+                    self.timers.named.pop();
+                }
             });
             if let Err(panic) = undone {
                 tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");
@@ -362,6 +441,7 @@ impl Outbox {
     /// segment, and nothing else was done or noticed.
     #[inline]
     pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> bool {
+        self.take_returns();
         self.dirty == [kind]
             && self.acts.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
             && self.lanes[kind as usize].lane_mut::<A>().is_some_and(|lane| lane.exchange_only_segment(empty))

@@ -63,6 +63,9 @@ impl Outlets {
 /// The system of [`ThrongSystems::Outlet`](crate::ThrongSystems::Outlet).
 pub(crate) fn fill_outlets(world: &mut World) {
     Engine::scope(world, |engine, world| {
+        for (outward, end) in engine.hub.asks.outward.drain(..) {
+            outward.0(end);
+        }
         if engine.emitted.is_empty() && engine.dead_letters.is_empty() {
             return;
         }

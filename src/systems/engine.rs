@@ -3,22 +3,26 @@
 use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
+use super::asks::AskStats;
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
-use super::hub::{Hub, Sharing};
+use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::keeper::{Keeper, Runner};
 use super::tick::WakeList;
-use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
+use super::timers::Timers;
+use crate::actor::{Actor, ActorRefs, AtWork, Desk, HasMailbox, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
 use crate::panics;
+use crate::wheel::Wheel;
 use crate::world::{Lost, Mailbox, Roster};
 use std::any::{Any, TypeId, type_name};
 
@@ -44,6 +48,7 @@ pub struct ThrongOptions {
     pub(crate) rounds_max: u32,
     pub(crate) sharing: Sharing,
     pub(crate) inlet_capacity: usize,
+    pub(crate) tick_period: Duration,
 }
 
 impl ThrongOptions {
@@ -56,6 +61,7 @@ impl ThrongOptions {
             rounds_max: ROUNDS_MAX_DEFAULT,
             sharing: Sharing::Auto,
             inlet_capacity: 65_536,
+            tick_period: TICK_PERIOD_DEFAULT,
         }
     }
 
@@ -86,6 +92,15 @@ impl ThrongOptions {
     #[must_use]
     pub fn inlet_capacity(mut self, messages: usize) -> Self {
         self.inlet_capacity = messages.max(1);
+        self
+    }
+
+    /// Sets the time that a tick stands for, by which handlers
+    /// [turn durations into ticks](crate::Turn::ticks_in); 1/64 s by default.
+    /// [`Throng::run`](crate::Throng::run) with a fixed pace sets it to that pace. 0 counts as a nanosecond.
+    #[must_use]
+    pub fn tick_period(mut self, period: Duration) -> Self {
+        self.tick_period = period;
         self
     }
 
@@ -122,15 +137,23 @@ pub struct Stats {
     pub restarts: u64,
     /// Actors that were given up after a failure, and stopped.
     pub given_up: u64,
+    /// What became of asks.
+    pub asks: AskStats,
     /// Messages to ids of no actor type that this world knows.
     pub unroutable: u64,
     /// Values emitted to an outlet whose receiver was full or gone.
     pub outlet_dropped: u64,
+    /// Timers pending, those of stopped actors that were not found yet included.
+    pub timers: usize,
+    /// Timers dropped because the actor that had set them was stopped.
+    pub timers_dropped: u64,
 }
 
 /// Everything throng keeps in a world, but for the components.
 pub(crate) struct Engine {
     pub(crate) hub: Box<Hub>,
+    /// Where other threads bring answers.
+    pub(crate) desk: Desk,
     pub(crate) runners: Vec<Box<dyn Runner>>,
     /// Kinds with mail for the next round.
     pub(super) awake: WakeList,
@@ -140,6 +163,7 @@ pub(crate) struct Engine {
     pub(super) stalled: Vec<Kind>,
     /// Kinds with newborn actors.
     pub(super) newborn: Vec<Kind>,
+    pub(super) timers: Timers,
     pub(super) rounds_max: u32,
     pub(crate) stats: Stats,
     /// Values for the outside, in order, by port.
@@ -153,17 +177,23 @@ struct EngineSlot(Mutex<Option<Box<Engine>>>);
 
 impl Engine {
     /// Puts an engine into the world.
-    pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
+    pub(crate) fn install(world: &mut World, options: &ThrongOptions) -> WorldNo {
         panics::install_hook();
         let mut hub = Hub::new(options.threads, options.seed);
         hub.sharing = options.sharing;
+        hub.tick_period = options.tick_period;
+        let desk = Desk::open();
+        let number = desk.world();
+        hub.world = number;
         let engine = Self {
             hub: Box::new(hub),
+            desk,
             runners: Vec::new(),
             awake: WakeList::default(),
             ticking: Vec::new(),
             stalled: Vec::new(),
             newborn: Vec::new(),
+            timers: Timers::default(),
             rounds_max: options.rounds_max,
             stats: Stats::default(),
             emitted: Vec::new(),
@@ -171,6 +201,7 @@ impl Engine {
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();
+        number
     }
 
     pub(crate) fn is_installed(world: &World) -> bool {
@@ -204,7 +235,10 @@ impl Engine {
     /// As [`Engine::take`], and with whatever `work` panics with.
     pub(crate) fn scope<R>(world: &mut World, work: impl FnOnce(&mut Self, &mut World) -> R) -> R {
         let mut engine = Self::take(world);
+        let at_work = AtWork::begin(engine.hub.world);
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine, world)));
+        engine.hub.take_returns();
+        drop(at_work);
         engine.put_back(world);
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -230,7 +264,7 @@ impl Engine {
         if behaviour.ticks() {
             self.ticking.push(kind);
         }
-        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None }));
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel: Wheel::new(self.hub.tick) }));
         self.awake.add_kind();
         Ok(kind)
     }
@@ -317,7 +351,7 @@ impl Engine {
     pub(crate) fn is_idle(&mut self) -> bool {
         self.hub.collect(1);
         self.gather();
-        self.is_quiet()
+        self.is_quiet() && self.desk.is_empty()
     }
 
     /// Stops all actors; mail that is left becomes dead letters.
@@ -354,8 +388,10 @@ impl Engine {
         for runner in &mut self.runners {
             stats.actors += runner.live();
             stats.mail.add(&runner.stats());
+            stats.timers += runner.timers().len();
         }
         stats.ticks = self.hub.tick;
+        stats.asks = self.hub.ask_stats();
         stats.unroutable = self.hub.unroutable;
         stats
     }
@@ -369,6 +405,7 @@ impl Engine {
         for runner in &mut self.runners {
             runner.digest(world, &mut digester);
         }
+        self.hub.digest_asks(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

@@ -1,8 +1,11 @@
 //! What all actor types share while a round runs.
 
+use std::time::Duration;
+
 use rayon::ThreadPool;
 
-use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
+use super::asks::Asks;
+use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv, WorldNo};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::types::TypeMap;
@@ -10,6 +13,9 @@ use crate::world::Family;
 
 /// Claims for each thread that a pass is cut into at most. More than one evens out uneven blocks.
 const CLAIMS_PER_THREAD: usize = 8;
+
+/// The time that a tick stands for if nothing else is set: bevy's fixed time step.
+pub(crate) const TICK_PERIOD_DEFAULT: Duration = Duration::from_micros(15_625);
 
 /// Lines that a tick logs at most; the rest is in the counts.
 pub(crate) const LOG_LINES: u32 = 32;
@@ -41,11 +47,19 @@ pub(crate) struct Hub {
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
     pub(crate) signals: Vec<Signal>,
+    pub(crate) asks: Asks,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) unroutable: u64,
+    pub(crate) world: WorldNo,
+    /// Counts passes and sessions of hooks.
+    pub(crate) moment: u64,
     pub(crate) tick: u64,
     pub(crate) round: u32,
+    /// Actors that have stopped or were lost since the world began.
+    pub(crate) ended: u64,
     pub(crate) seed: u64,
+    /// The time that a tick stands for.
+    pub(crate) tick_period: Duration,
     pub(crate) threads: usize,
     pub(crate) pool: Option<ThreadPool>,
     pub(crate) sharing: Sharing,
@@ -72,11 +86,16 @@ impl Hub {
             kin: Vec::new(),
             acts: Vec::new(),
             signals: Vec::new(),
+            asks: Asks::default(),
             dead: Vec::new(),
             unroutable: 0,
+            world: WorldNo::default(),
+            moment: 0,
             tick: 0,
             round: 0,
+            ended: 0,
             seed,
+            tick_period: TICK_PERIOD_DEFAULT,
             threads,
             pool: helpers(threads),
             sharing: Sharing::Auto,
@@ -121,6 +140,9 @@ impl Hub {
             kinds: &self.kinds,
             nurseries: &self.nurseries,
             sessions: self.sessions,
+            tick_period: self.tick_period,
+            world: self.world,
+            moment: self.moment,
         }
     }
 
@@ -149,6 +171,15 @@ impl Hub {
             outbox.take_positions(|kind, position| self.born.push((kind, position)));
         }
         self.settle_ids();
+        self.take_returns();
+    }
+
+    /// Takes over which asks ended on this thread without a context.
+    pub(crate) fn take_returns(&mut self) {
+        let Self { outboxes, acts, .. } = self;
+        let first = outboxes[0].get_mut();
+        first.take_returns();
+        acts.append(&mut first.acts);
     }
 
     /// Gives unused positions of the pass back, type by type.
@@ -165,7 +196,7 @@ impl Hub {
     }
 
     pub(crate) fn has_deeds(&self) -> bool {
-        !self.acts.is_empty() || !self.signals.is_empty()
+        !self.acts.is_empty() || !self.signals.is_empty() || !self.asks.is_quiet()
     }
 }
 

@@ -7,15 +7,18 @@ use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
+use super::asks::EndedAsk;
 use super::behaviour::{Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
-use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Undelivered};
+use super::timers::TypeTimers;
+use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Timer, Undelivered, drop_because};
 use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::panics;
 use crate::supervision::{Failed, Verdict};
+use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
 /// The actors of one type, as the engine sees them.
@@ -29,6 +32,7 @@ pub(crate) trait Runner: Send {
 
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_births(&mut self, outbox: &mut Outbox);
+    fn timers(&mut self) -> &mut dyn TypeTimers;
     fn has_mail(&self) -> bool;
     fn begin_round(&mut self);
     /// A tick begins: `true` if the type's actors are to be visited in it.
@@ -47,6 +51,8 @@ pub(crate) trait Runner: Send {
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
     fn all_ids(&self) -> Vec<ActorId>;
+    /// Lets actors go on whose asks are over; gives back those who cannot run now.
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk>;
 }
 
 pub(crate) struct Keeper<A: HasMailbox> {
@@ -55,6 +61,8 @@ pub(crate) struct Keeper<A: HasMailbox> {
     pub(crate) behaviour: Box<dyn Behaviour<A>>,
     /// Reads the mail in place of the behaviour.
     pub(crate) system: Option<MailSystem<A>>,
+    /// Mail for later.
+    pub(crate) wheel: Wheel<Timer<A::Msg>>,
 }
 
 impl<A: HasMailbox> Keeper<A> {
@@ -86,7 +94,7 @@ impl<A: HasMailbox> Keeper<A> {
         for envelope in held.kept.drain().chain(parked) {
             if hub.keep_dead {
                 hub.dead.push(DeadLetter::of(envelope, reason, hub.tick));
-            } else if let Some(panic) = panics::drop_quietly(envelope)
+            } else if let Some(panic) = drop_because(reason, || panics::drop_quietly(envelope))
                 && hub.may_log()
             {
                 tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
@@ -138,6 +146,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         let stats = self.roster.stats();
         (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);
         (stats.overflowed, stats.postponed).hash(digester);
+        self.digest_timers(digester);
     }
 
     fn take_over(&mut self, lane: &mut LaneSlot) {
@@ -147,6 +156,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn take_births(&mut self, outbox: &mut Outbox) {
         let kind = self.roster.kind;
         self.roster.births.append(&mut outbox.take_births::<A>(kind));
+    }
+
+    fn timers(&mut self) -> &mut dyn TypeTimers {
+        self
     }
 
     fn has_mail(&self) -> bool {
@@ -184,6 +197,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         for &id in ids {
             if let Some(entity) = self.roster.slots.remove(id) {
                 hub.family.remove(id);
+                hub.ended += 1;
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -203,6 +217,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         // It may have been told to stop since, which struck it out already.
         if self.roster.slots.remove(id).is_some() {
             hub.family.remove(id);
+            hub.ended += 1;
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }
@@ -224,6 +239,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if verdict != Some(Verdict::Restart) {
             return Verdict::GiveUp;
         }
+        hub.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         if let Err(reason) = self.behaviour.restart(world, hub, &self.roster, id, failure) {
             hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
@@ -258,6 +274,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             return Err(Some(notice));
         }
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
+    }
+
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
+        self.behaviour.go_on(world, hub, &mut self.roster, ended)
     }
 
     fn all_ids(&self) -> Vec<ActorId> {

@@ -6,6 +6,7 @@
 //! out to workers, each of which works a `shift`. What was born, failed or asked to stop is settled
 //! when the round ends (`settle`).
 
+mod asks;
 mod behaviour;
 mod config;
 mod engine;
@@ -18,7 +19,9 @@ mod sets;
 mod settle;
 mod shift;
 mod tick;
+mod timers;
 
+pub use asks::AskStats;
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
 pub use mail::Mail;
@@ -28,3 +31,4 @@ pub(crate) use behaviour::{ActorBehaviour, Behaviour};
 pub(crate) use engine::Engine;
 pub(crate) use mail::MailSystem;
 pub(crate) use tick::{begin_tick, run_rounds};
+pub(crate) use timers::fire_timers;

@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 use super::hub::{Hub, Sharing};
 use super::lens::Lens;
 use super::shift::Shift;
-use crate::actor::{HasMailbox, OutboxCell, Turn, TurnEnv};
+use crate::actor::{AtWork, HasMailbox, OutboxCell, Turn, TurnEnv};
 use crate::id::ActorId;
 use crate::mailbox::MailboxConfig;
 use crate::world::{Job, Roster, Scratch, SlotTable};
@@ -102,6 +102,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
             Sharing::Never => false,
             Sharing::Always => true,
         };
+    hub.moment += 1;
     let claims = if shared { locals.len().min(jobs.len()) } else { 1 };
     make_room::<A>(hub, roster, claims);
     let mut scratch = std::mem::take(&mut roster.scratch);
@@ -144,7 +145,8 @@ fn make_room<A: HasMailbox>(hub: &mut Hub, roster: &mut Roster<A>, claims: usize
         roster.scratch.resize_with(claims, Scratch::default);
     }
     while hub.outboxes.len() < claims {
-        let outbox = hub.outboxes[0].get_mut().sibling();
+        let mut outbox = hub.outboxes[0].get_mut().sibling();
+        outbox.number = hub.outboxes.len() as u32;
         hub.outboxes.push(OutboxCell::new(outbox));
     }
 }
@@ -211,6 +213,7 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
     /// The caller has the world to itself but for other claims of this pass, which have other blocks.
     unsafe fn work(&self, world: UnsafeWorldCell<'_>, claim: &mut Claim<'_, A, C::Local>, before: &[AtomicBool]) {
         let Claim { first, jobs, outbox, scratch, local } = claim;
+        let _at_work = AtWork::begin(self.env.world);
         let nobody = ActorId::new(0, 0, 1);
         let first = *first;
         let turn = Turn::new(outbox, self.env, before, nobody);
@@ -222,6 +225,7 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
         let shift = Shift { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticks, relay_max };
         // SAFETY: as above.
         unsafe { self.crew.work(local, world, turn, shift) };
+        outbox.get_mut().take_returns();
     }
 
     /// Lets the pool's threads and this one take claims in order until none is left.

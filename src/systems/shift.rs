@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
+use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, Kind};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
@@ -330,12 +330,21 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn dead(&mut self, envelope: Envelope<A::Msg>, reason: DeadReason) {
         self.scratch.tally.dead[reason as usize] += 1;
         let turn = self.receiver.turn();
-        if self.keep_dead || turn.outbox().with(|outbox| outbox.dead.len() < DEAD_SAMPLES) {
-            let letter = DeadLetter::of(envelope, reason, turn.tick());
-            turn.outbox().with(|outbox| outbox.dead.push(letter));
-        } else if let Some(panic) = panics::drop_quietly(envelope) {
+        let (to, from, tick) = (envelope.to, envelope.from, turn.tick());
+        if self.keep_dead {
+            let letter = DeadLetter::of(envelope, reason, tick);
+            return turn.outbox().with(|outbox| outbox.dead.push(letter));
+        }
+        // At once, since an ask in it ends now; how many samples are kept depends on the number of claims.
+        if let Some(panic) = drop_because(reason, || panics::drop_quietly(envelope)) {
             tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
         }
+        let sample = || DeadLetter { to, from, reason, tick, message_type: type_name::<A::Msg>(), message: Box::new(()) };
+        turn.outbox().with(|outbox| {
+            if outbox.dead.len() < DEAD_SAMPLES {
+                outbox.dead.push(sample());
+            }
+        });
     }
 
     /// Makes dead letters of all that a closed mailbox holds.

@@ -12,13 +12,18 @@ use bevy_ecs::world::World;
 use super::engine::Engine;
 use super::hub::LOG_LINES;
 use super::sets::ActorRound;
+use crate::actor::Act;
 use crate::id::Kind;
 use crate::world::Lost;
 
 /// Starts a tick: counts it, and wakes what could not run in the last.
 pub(crate) fn begin_tick(engine: &mut Engine) {
+    // Timers that the host set count from the last tick.
+    engine.set_timers(0);
     engine.hub.tick += 1;
     engine.hub.sessions = 0;
+    engine.hub.asks.begin_tick();
+    engine.hub.acts.extend(engine.desk.take().into_iter().map(Act::Return));
     engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
         engine.awake.wake(kind);
@@ -167,6 +172,7 @@ impl Engine {
                 runners[kind as usize].take_births(outbox);
                 newborn.push(kind);
             }
+            self.set_timers(at);
         }
     }
 }

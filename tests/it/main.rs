@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests of the border wait for other threads")]
 
 mod accounting;
+mod ask;
 mod batch;
 mod border;
 mod control;
@@ -15,3 +16,5 @@ mod order;
 mod overflow;
 mod recipient;
 mod support;
+mod ticking;
+mod timers;
