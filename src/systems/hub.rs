@@ -163,10 +163,10 @@ impl Hub {
         self.used = self.used.max(outboxes);
         for outbox in &mut self.outboxes[..outboxes] {
             let outbox = outbox.get_mut();
-            self.kin.append(&mut outbox.kin);
-            self.acts.append(&mut outbox.acts);
-            self.signals.append(&mut outbox.signals);
-            self.dead.append(&mut outbox.dead);
+            move_all(&mut outbox.kin, &mut self.kin);
+            move_all(&mut outbox.acts, &mut self.acts);
+            move_all(&mut outbox.signals, &mut self.signals);
+            move_all(&mut outbox.dead, &mut self.dead);
             self.unroutable += std::mem::take(&mut outbox.unroutable);
             outbox.take_positions(|kind, position| self.born.push((kind, position)));
         }
@@ -198,6 +198,11 @@ impl Hub {
     pub(crate) fn has_deeds(&self) -> bool {
         !self.acts.is_empty() || !self.signals.is_empty() || !self.asks.is_quiet()
     }
+}
+
+/// As [`Vec::append`], without a copy if there is nothing to append to.
+fn move_all<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
+    if to.is_empty() { std::mem::swap(from, to) } else { to.append(from) }
 }
 
 /// A pool for all threads but the one that runs the tick.
