@@ -15,6 +15,7 @@ mod supervision;
 mod systems;
 mod throng;
 mod types;
+mod wheel;
 mod world;
 
 pub use actor::{

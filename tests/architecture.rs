@@ -7,7 +7,7 @@ use syn::visit::Visit;
 
 /// The rooms of each layer, lowest first. Rooms of one layer are siblings.
 const LAYERS: &[&[&str]] = &[
-    &["id", "error", "digest", "types", "panics", "cache"],
+    &["id", "error", "digest", "types", "panics", "cache", "wheel"],
     &["mailbox"],
     &["actor"],
     &["world"],
