@@ -19,7 +19,7 @@ mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox, OutletPort,
+    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled, HasMailbox, MonitorRef, Notice, OutletPort,
     Recipient, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};
@@ -27,8 +27,13 @@ pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
-pub use supervision::{Failed, RestartIntensity};
-pub use systems::{ActorConfig, ActorRound, ActorTick, Mail, Stats, ThrongOptions, ThrongSystems};
+pub use supervision::{
+    AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
+};
+pub use systems::{
+    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, Stats, SupervisionTree,
+    Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode,
+};
 pub use throng::Throng;
 pub use world::Mailbox;
 

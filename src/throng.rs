@@ -1,5 +1,7 @@
 //! A world of actors, and the view of one inside a host's world.
 
+mod lives;
+
 use std::borrow::BorrowMut;
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Newborn, Outbox, OutletPort};
+use crate::actor::{Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Newborn, Outbox, OutletPort};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
@@ -263,13 +265,13 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Stops an actor and its children at once, with their hooks. A stopped or unknown actor is left alone.
     pub fn stop(&mut self, actor: impl Into<ActorId>) {
         let actor = actor.into();
-        self.engine(|engine, world| engine.stop(world, &[actor]));
+        self.engine(|engine, world| engine.stop(world, &[actor], &ExitReason::Shutdown));
     }
 
     /// Stops many actors at once.
     pub fn stop_many(&mut self, actors: impl IntoIterator<Item = impl Into<ActorId>>) {
         let actors: Vec<ActorId> = actors.into_iter().map(Into::into).collect();
-        self.engine(|engine, world| engine.stop(world, &actors));
+        self.engine(|engine, world| engine.stop(world, &actors, &ExitReason::Shutdown));
     }
 
     /// Sends a message from outside; it is handled in the next tick's first round.

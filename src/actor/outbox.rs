@@ -13,7 +13,8 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
+use super::exit::Order;
+use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 use crate::panics;
@@ -44,6 +45,8 @@ impl<T> fmt::Debug for OutletPort<T> {
 pub(crate) enum Act {
     /// Stop this actor.
     Stop(ActorId),
+    /// Stop this actor, by its own wish.
+    Leave(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
 }
@@ -142,6 +145,7 @@ enum Deed {
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
+    Order,
 }
 
 /// Births and positions of one kind by the running block.
@@ -166,6 +170,8 @@ pub(crate) struct Outbox {
     /// Parents with the children they had in this pass, in order.
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
+    /// Orders about lives, with those who gave them.
+    pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
     /// Messages for actors of no type known here.
@@ -229,6 +235,19 @@ impl Outbox {
         self.log.push(Deed::Act);
     }
 
+    /// Notes an order about lives.
+    pub(crate) fn order(&mut self, by: ActorId, order: Order) {
+        self.orders.push((by, order));
+        self.log.push(Deed::Order);
+    }
+
+    /// The reason that the running call gave last for its actor's end.
+    pub(crate) fn last_exit(&self) -> Option<ExitReason> {
+        let ordered = self.log.iter().filter(|deed| matches!(deed, Deed::Order)).count();
+        let orders = self.orders.iter().rev().take(ordered);
+        orders.filter_map(|(_, order)| if let Order::Exit(reason) = order { Some(reason.clone()) } else { None }).next()
+    }
+
     /// Reserves an id for an actor and keeps its state until the round ends.
     pub(crate) fn give_birth<A: Send + 'static>(
         &mut self,
@@ -280,6 +299,7 @@ impl Outbox {
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
+                Deed::Order => drop(self.orders.pop()),
             });
             if let Err(panic) = undone {
                 tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");
@@ -300,7 +320,7 @@ impl Outbox {
     /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
     /// else was done or noticed.
     pub(crate) fn take_only_segment<A: HasMailbox>(&mut self, kind: Kind) -> Option<Segment<A::Msg>> {
-        let idle = self.acts.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
+        let idle = self.acts.is_empty() && self.orders.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
         if self.dirty != [kind] || !idle {
             return None;
         }

@@ -12,8 +12,9 @@ use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing};
 use super::keeper::{Keeper, Runner};
+use super::lives::{LifeStep, Lives};
 use super::tick::WakeList;
-use crate::actor::{Actor, ActorRefs, HasMailbox, Newborn};
+use crate::actor::{Actor, ActorRefs, ExitReason, HasMailbox, Newborn};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -120,8 +121,16 @@ pub struct Stats {
     pub failures: u64,
     /// Restarts.
     pub restarts: u64,
-    /// Actors that were given up after a failure, and stopped.
+    /// Actors that were given up after a failure, and supervisors that gave up; they stopped.
     pub given_up: u64,
+    /// Incarnations that ended, for whatever reason.
+    pub exits: u64,
+    /// Starts of supervised children that failed.
+    pub failed_starts: u64,
+    /// Children that did not stop in time and were killed.
+    pub forced: u64,
+    /// Notices handed over.
+    pub notices: u64,
     /// Messages to ids of no actor type that this world knows.
     pub unroutable: u64,
     /// Values emitted to an outlet whose receiver was full or gone.
@@ -132,6 +141,8 @@ pub struct Stats {
 pub(crate) struct Engine {
     pub(crate) hub: Box<Hub>,
     pub(crate) runners: Vec<Box<dyn Runner>>,
+    /// Ties, supervisors, and what is under way between them.
+    pub(crate) lives: Lives,
     /// Kinds with mail for the next round.
     pub(super) awake: WakeList,
     /// Kinds with mail that nobody can handle in this tick.
@@ -158,6 +169,7 @@ impl Engine {
         let engine = Self {
             hub: Box::new(hub),
             runners: Vec::new(),
+            lives: Lives::new(),
             awake: WakeList::default(),
             stalled: Vec::new(),
             newborn: Vec::new(),
@@ -224,7 +236,7 @@ impl Engine {
         let roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
-        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None }));
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, places: Vec::new() }));
         self.awake.add_kind();
         Ok(kind)
     }
@@ -263,6 +275,9 @@ impl Engine {
             let births = next(self);
             let ids: Vec<ActorId> = births.iter().map(|birth| birth.id).collect();
             self.bear_now(world, births);
+            if self.lives.told.is_some() {
+                ids.iter().for_each(|&id| self.tell_step(id, LifeStep::Started));
+            }
             (!ids.is_empty()).then_some(ids)
         });
         ActorRefs::new(batches.flatten())
@@ -328,7 +343,7 @@ impl Engine {
             for kind in (0..self.runners.len()).rev() {
                 let mut ids = self.runners[kind].all_ids();
                 ids.reverse();
-                self.stop(world, &ids);
+                self.stop(world, &ids, &ExitReason::Shutdown);
             }
             // Hooks of those who stopped may have spawned others.
             self.hub.collect(1);

@@ -2,7 +2,7 @@
 
 use rayon::ThreadPool;
 
-use crate::actor::{Act, HasMailbox, Nursery, Outbox, OutboxCell, Signal, TurnEnv};
+use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Signal, TurnEnv};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::types::TypeMap;
@@ -40,6 +40,8 @@ pub(crate) struct Hub {
     /// Parents with children born in this round, in order.
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
+    /// Orders about lives, with those who gave them.
+    pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) unroutable: u64,
@@ -71,6 +73,7 @@ impl Hub {
             born: Vec::new(),
             kin: Vec::new(),
             acts: Vec::new(),
+            orders: Vec::new(),
             signals: Vec::new(),
             dead: Vec::new(),
             unroutable: 0,
@@ -143,6 +146,7 @@ impl Hub {
             let outbox = outbox.get_mut();
             self.kin.append(&mut outbox.kin);
             self.acts.append(&mut outbox.acts);
+            self.orders.append(&mut outbox.orders);
             self.signals.append(&mut outbox.signals);
             self.dead.append(&mut outbox.dead);
             self.unroutable += std::mem::take(&mut outbox.unroutable);
@@ -165,7 +169,7 @@ impl Hub {
     }
 
     pub(crate) fn has_deeds(&self) -> bool {
-        !self.acts.is_empty() || !self.signals.is_empty()
+        !self.acts.is_empty() || !self.orders.is_empty() || !self.signals.is_empty()
     }
 }
 

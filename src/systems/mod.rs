@@ -9,22 +9,34 @@
 mod behaviour;
 mod config;
 mod engine;
+mod fate;
 mod hub;
 mod keeper;
 mod lens;
+mod lives;
 mod mail;
+mod node;
 mod pass;
+mod requests;
 mod sets;
 mod settle;
 mod shift;
+mod spec;
+mod supervise;
 mod tick;
+mod tree;
 
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
+pub use lives::{ChildReply, LifeEvent, LifeStep};
 pub use mail::Mail;
 pub use sets::{ActorRound, ActorTick, ThrongSystems};
+pub use spec::{ChildSpec, NoMail, Supervisor, SupervisorSpec};
+pub use supervise::ChildKey;
+pub use tree::{SupervisionTree, TreeNode};
 
 pub(crate) use behaviour::{ActorBehaviour, Behaviour};
 pub(crate) use engine::Engine;
 pub(crate) use mail::MailSystem;
+pub(crate) use supervise::ChildRequest;
 pub(crate) use tick::{begin_tick, run_rounds};
