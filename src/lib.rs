@@ -31,8 +31,8 @@ pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, Stats, SupervisionTree,
-    Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode,
+    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, ShutdownReport, Stats,
+    SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
 pub use world::Mailbox;

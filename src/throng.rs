@@ -18,7 +18,7 @@ use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
 use crate::systems::{
-    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, Stats, ThrongOptions, ThrongSystems, run_rounds,
+    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems, run_rounds,
 };
 use crate::world::Mailbox;
 
@@ -350,23 +350,36 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Whether a tick would find nothing to do.
     pub fn is_quiet(&mut self) -> bool {
         let inlet = self.world().get_resource::<InletDrain>().is_none_or(InletDrain::is_empty);
-        inlet && self.engine(|engine, _| engine.is_idle())
+        inlet && self.engine(|engine, world| engine.is_idle(world))
     }
 
     /// Shuts down: closes the inlet, takes in what is in it, runs until quiet or for `ticks_max`, and
-    /// stops all actors with their hooks, the youngest type first.
+    /// stops all actors with their hooks: trees of supervisors first, then the rest, the youngest type first.
     ///
     /// Returns whether all mail was handled before.
     pub fn shutdown(&mut self, ticks_max: u64) -> bool {
+        self.shutdown_within(ticks_max).quiet
+    }
+
+    /// As [`Throng::shutdown`], and tells who did not stop in time: supervisors are told to stop, the youngest first,
+    /// and have `ticks_max` ticks for it; then what is left is killed.
+    pub fn shutdown_within(&mut self, ticks_max: u64) -> ShutdownReport {
         if let Some(inlet) = self.world().get_resource::<InletDrain>() {
             inlet.close();
         }
         let quiet = self.run_until_quiet(ticks_max).is_some();
+        self.engine(Engine::stop_roots);
+        let mut ticks = 0;
+        while ticks < ticks_max && self.engine(|engine, _| engine.has_supervisors()) {
+            self.tick();
+            ticks += 1;
+        }
+        let unstopped = self.engine(Engine::force_all);
         self.engine(Engine::shut_down);
         // What the hooks emitted still goes out.
         fill_outlets(self.world.borrow_mut());
-        tracing::info!(quiet, "throng is shut down");
-        quiet
+        tracing::info!(quiet, ticks, unstopped = unstopped.len(), "throng is shut down");
+        ShutdownReport { quiet, ticks, unstopped }
     }
 
     /// The state of a live actor.

@@ -26,7 +26,7 @@ pub use rules::{AutoShutdown, Backoff, RestartPolicy, RestartStrategy, Shutdown}
 pub use spec_error::SpecError;
 
 pub(crate) use intensity::Verdict;
-pub(crate) use plan::{Ask, Child, Input, Key, Output, Start, Token};
+pub(crate) use plan::{Ask, Child, Input, Key, Output, Outputs, Start, Token};
 pub(crate) use planner::Planner;
 pub(crate) use pool::Pool;
 pub(crate) use rules::{ChildRules, SupervisorRules};

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::{ChildRules, Shutdown};
@@ -58,8 +59,11 @@ pub(crate) enum Ask<S> {
 #[derive(Debug)]
 pub(crate) enum Child {
     Name(Arc<str>),
-    /// `None`: a process that is gone.
-    Key(Option<Key>),
+    Key(Key),
+    /// An actor that is gone.
+    Gone,
+    /// An actor that is no child of this supervisor.
+    Stranger,
 }
 
 /// What is to be done.
@@ -92,6 +96,9 @@ pub(crate) enum Output<S> {
     /// All children are gone; the supervisor exits. Nothing follows.
     Exit(ExitReason),
 }
+
+/// What one input gives; seldom more than two.
+pub(crate) type Outputs<S> = SmallVec<[Output<S>; 2]>;
 
 /// Why a request about a child was refused, in OTP's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

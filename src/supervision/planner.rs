@@ -14,7 +14,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use super::plan::{Ask, Child, ChildError, ChildState, Input, Key, Output, Start, Token};
+use super::plan::{Ask, Child, ChildError, ChildState, Input, Key, Output, Outputs, Start, Token};
 use super::rules::{AutoShutdown, ChildRules, RestartPolicy, RestartStrategy, SupervisorRules};
 use super::Verdict;
 use crate::actor::ExitReason;
@@ -90,8 +90,6 @@ pub(crate) struct Planner<S> {
     inbox: VecDeque<Input<S>>,
     has_left: bool,
 }
-
-type Outputs<S> = Vec<Output<S>>;
 
 impl<S> Planner<S> {
     /// A supervisor about to start its children.
@@ -437,7 +435,12 @@ impl<S> Planner<S> {
 
     fn exited(&mut self, key: Key, reason: ExitReason, now: u64, out: &mut Outputs<S>) {
         match self.state(key) {
-            Some(State::Stopping) => self.set(key, State::Stopped),
+            Some(State::Stopping) => {
+                self.set(key, State::Stopped);
+                if matches!(self.work, Some(Work { goal: Goal::Leave(_) | Goal::Undo(_), .. })) {
+                    out.push(Output::Release(key));
+                }
+            }
             Some(State::Running) if self.work.is_none() => self.ended(key, &reason, now, out),
             Some(State::Running) => {
                 self.set(key, State::Dead(reason.clone()));
@@ -569,7 +572,257 @@ impl<S> Planner<S> {
     fn find(&self, child: &Child) -> Option<Key> {
         match child {
             Child::Name(name) => self.by_name.get(name).copied(),
-            Child::Key(key) => key.filter(|&key| self.entry(key).is_some()),
+            Child::Key(key) => Some(*key).filter(|&key| self.entry(key).is_some()),
+            Child::Gone | Child::Stranger => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::supervision::{RestartIntensity, Shutdown};
+
+    /// Carries a plan out: what it orders is done at once or, for stops and starts that take their time, later.
+    struct Carrier {
+        planner: Planner<()>,
+        now: u64,
+        /// Children that run, and in which order they were started.
+        running: Vec<Key>,
+        /// Children that were told to stop and are not gone yet.
+        stopping: Vec<Key>,
+        turns: Vec<Key>,
+        slow: bool,
+        fails: bool,
+        exit: Option<ExitReason>,
+        booted: bool,
+        answers: usize,
+    }
+
+    impl Carrier {
+        fn new(strategy: RestartStrategy, intensity: u32, policies: &[RestartPolicy]) -> Self {
+            let limit = RestartIntensity { intensity, period_ticks: 5 };
+            let rules = SupervisorRules { strategy, intensity: limit, auto_shutdown: AutoShutdown::Never, backoff: None, seed: 0 };
+            let children = policies.iter().enumerate().map(|(n, &policy)| (child(&format!("c{n}"), policy), ()));
+            Self {
+                planner: Planner::new(rules, children),
+                now: 0,
+                running: Vec::new(),
+                stopping: Vec::new(),
+                turns: Vec::new(),
+                slow: false,
+                fails: false,
+                exit: None,
+                booted: false,
+                answers: 0,
+            }
+        }
+
+        fn feed(&mut self, input: Input<()>) {
+            let mut inputs = VecDeque::from([input]);
+            while let Some(input) = inputs.pop_front() {
+                let mut out = Outputs::new();
+                self.planner.feed(self.now, input, &mut out);
+                self.carry_out(out, &mut inputs);
+            }
+        }
+
+        fn boot(&mut self) {
+            let (mut out, mut inputs) = (Outputs::new(), VecDeque::new());
+            self.planner.boot(self.now, &mut out);
+            self.carry_out(out, &mut inputs);
+            while let Some(input) = inputs.pop_front() {
+                self.feed(input);
+            }
+        }
+
+        fn carry_out(&mut self, out: Outputs<()>, inputs: &mut VecDeque<Input<()>>) {
+            for output in out {
+                assert!(self.exit.is_none(), "nothing follows an exit");
+                match output {
+                    Output::Start(key) => {
+                        assert!(!self.running.contains(&key), "a running child is not started");
+                        if self.fails {
+                            self.fails = false;
+                            inputs.push_back(Input::Started(key, Start::Failed(ExitReason::NoProc)));
+                        } else {
+                            self.running.push(key);
+                            inputs.push_back(Input::Started(key, Start::Running));
+                        }
+                    }
+                    Output::Stop(key, _) => {
+                        assert!(self.running.contains(&key), "only running children are told to stop");
+                        assert!(self.stopping.is_empty(), "one after the other");
+                        self.stopping.push(key);
+                        if !self.slow {
+                            self.finish_stops(inputs);
+                        }
+                    }
+                    Output::Later { key, .. } => self.turns.push(key),
+                    Output::Reply(..) => self.answers += 1,
+                    Output::Booted => self.booted = true,
+                    Output::Release(key) | Output::Removed(key, ()) => {
+                        assert!(!self.running.contains(&key), "what runs keeps its address");
+                    }
+                    Output::Exit(reason) => {
+                        assert!(self.running.is_empty(), "all children go first");
+                        self.exit = Some(reason);
+                    }
+                    Output::Kill(_) | Output::BootFailed(_) | Output::GaveUp | Output::StopAll(_) | Output::KillAll => {}
+                }
+            }
+        }
+
+        fn finish_stops(&mut self, inputs: &mut VecDeque<Input<()>>) {
+            for key in self.stopping.drain(..) {
+                self.running.retain(|&other| other != key);
+                inputs.push_back(Input::Exited(key, ExitReason::Shutdown));
+            }
+        }
+
+        /// Lets everything come to rest.
+        fn rest(&mut self) {
+            for _ in 0..1_000 {
+                let mut inputs = VecDeque::new();
+                self.finish_stops(&mut inputs);
+                inputs.extend(self.turns.drain(..).map(Input::Turn));
+                if inputs.is_empty() {
+                    return;
+                }
+                inputs.into_iter().for_each(|input| self.feed(input));
+            }
+            panic!("never comes to rest");
+        }
+    }
+
+    fn child(name: &str, restart: RestartPolicy) -> ChildRules {
+        ChildRules { name: name.into(), restart, shutdown: Shutdown::Infinity, significant: false }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Crash(prop::sample::Index),
+        Normal(prop::sample::Index),
+        Terminate(u8),
+        Restart(u8),
+        Delete(u8),
+        Add(u8),
+        FailNext,
+        Slow(bool),
+        Tick(u64),
+        Rest,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => any::<prop::sample::Index>().prop_map(Step::Crash),
+            2 => any::<prop::sample::Index>().prop_map(Step::Normal),
+            1 => (0..6u8).prop_map(Step::Terminate),
+            1 => (0..6u8).prop_map(Step::Restart),
+            1 => (0..6u8).prop_map(Step::Delete),
+            1 => (0..6u8).prop_map(Step::Add),
+            1 => Just(Step::FailNext),
+            1 => any::<bool>().prop_map(Step::Slow),
+            2 => (0..4u64).prop_map(Step::Tick),
+            2 => Just(Step::Rest),
+        ]
+    }
+
+    fn policies() -> impl Strategy<Value = Vec<RestartPolicy>> {
+        let policy = prop_oneof![Just(RestartPolicy::Permanent), Just(RestartPolicy::Transient), Just(RestartPolicy::Temporary)];
+        prop::collection::vec(policy, 0..5)
+    }
+
+    fn strategy() -> impl Strategy<Value = RestartStrategy> {
+        prop_oneof![Just(RestartStrategy::OneForOne), Just(RestartStrategy::OneForAll), Just(RestartStrategy::RestForOne)]
+    }
+
+    fn take(carrier: &mut Carrier, step: Step) -> usize {
+        let name = |n: u8| Child::Name(format!("c{n}").into());
+        let ask = match step {
+            Step::Crash(_) | Step::Normal(_) if carrier.running.is_empty() => return 0,
+            Step::Crash(at) => {
+                let key = carrier.running.remove(at.index(carrier.running.len()));
+                carrier.stopping.retain(|&other| other != key);
+                carrier.feed(Input::Exited(key, ExitReason::Killed));
+                return 0;
+            }
+            Step::Normal(at) => {
+                let key = carrier.running.remove(at.index(carrier.running.len()));
+                carrier.stopping.retain(|&other| other != key);
+                carrier.feed(Input::Exited(key, ExitReason::Normal));
+                return 0;
+            }
+            Step::FailNext => {
+                carrier.fails = true;
+                return 0;
+            }
+            Step::Slow(slow) => {
+                carrier.slow = slow;
+                return 0;
+            }
+            Step::Tick(ticks) => {
+                carrier.now += ticks;
+                return 0;
+            }
+            Step::Rest => {
+                carrier.rest();
+                return 0;
+            }
+            Step::Terminate(n) => Ask::Terminate(name(n)),
+            Step::Restart(n) => Ask::Restart(name(n)),
+            Step::Delete(n) => Ask::Delete(name(n)),
+            Step::Add(n) => Ask::Start(child(&format!("c{n}"), RestartPolicy::Permanent), ()),
+        };
+        carrier.feed(Input::Ask(0, ask));
+        1
+    }
+
+    proptest! {
+        /// After any sequence of events the plan comes to rest: every question is answered, and what it believes to run runs; or it has
+        /// left, with nothing running.
+        #[test]
+        fn any_sequence_comes_to_rest(strategy in strategy(), intensity in 0u32..4, policies in policies(), steps in prop::collection::vec(step(), 0..60)) {
+            let mut carrier = Carrier::new(strategy, intensity, &policies);
+            carrier.boot();
+            let mut asked = 0;
+            for step in steps {
+                if carrier.exit.is_some() {
+                    break;
+                }
+                asked += take(&mut carrier, step);
+            }
+            carrier.rest();
+            if carrier.exit.is_none() {
+                prop_assert_eq!(carrier.answers, asked);
+                let mut running: Vec<Key> =
+                    carrier.planner.iter().filter(|(_, _, state, _)| *state == ChildState::Running).map(|(key, ..)| key).collect();
+                let mut known = carrier.running.clone();
+                running.sort_unstable();
+                known.sort_unstable();
+                prop_assert_eq!(running, known);
+                carrier.feed(Input::Leave(ExitReason::Shutdown));
+                carrier.rest();
+            }
+            prop_assert!(carrier.exit.is_some());
+            prop_assert!(carrier.running.is_empty());
+        }
+    }
+
+    /// One restart more than the intensity allows, and the supervisor leaves; a restart exactly a period old still counts.
+    #[test]
+    fn the_window_is_sliding_and_inclusive() {
+        for (gap, leaves) in [(5, true), (6, false)] {
+            let mut carrier = Carrier::new(RestartStrategy::OneForOne, 1, &[RestartPolicy::Permanent]);
+            carrier.boot();
+            for _ in 0..2 {
+                let key = carrier.running.remove(0);
+                carrier.feed(Input::Exited(key, ExitReason::Killed));
+                carrier.now += gap;
+            }
+            assert_eq!(carrier.exit.is_some(), leaves, "with {gap} ticks between");
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::{Ask, Child, ChildError, Input, Key, Output, Start, Token};
+use super::plan::{Ask, Child, ChildError, Input, Key, Output, Outputs, Start, Token};
 use super::rules::{AutoShutdown, ChildRules, RestartPolicy, SupervisorRules};
 use super::Verdict;
 use crate::actor::ExitReason;
@@ -47,8 +47,6 @@ pub(crate) struct Pool<S> {
     leaving: Option<ExitReason>,
     has_left: bool,
 }
-
-type Outputs<S> = Vec<Output<S>>;
 
 impl<S> Pool<S> {
     pub(crate) fn new(rules: SupervisorRules, template: ChildRules) -> Self {
@@ -284,16 +282,15 @@ impl<S> Pool<S> {
                 out.push(Output::Start(key));
             }
             Ask::Terminate(Child::Key(key)) => self.terminate(token, key, out),
+            Ask::Terminate(Child::Gone) => out.push(Output::Reply(token, Ok(None))),
+            Ask::Terminate(Child::Stranger) => out.push(Output::Reply(token, Err(ChildError::NotFound))),
             Ask::Terminate(Child::Name(_)) | Ask::Restart(_) | Ask::Delete(_) => {
                 out.push(Output::Reply(token, Err(ChildError::SimpleOneForOne)));
             }
         }
     }
 
-    fn terminate(&mut self, token: Token, key: Option<Key>, out: &mut Outputs<S>) {
-        let Some(key) = key.filter(|&key| self.data(key).is_some()) else {
-            return out.push(Output::Reply(token, Ok(None)));
-        };
+    fn terminate(&mut self, token: Token, key: Key, out: &mut Outputs<S>) {
         if self.is_up(key) && !self.doing.contains_key(&key) {
             self.doing.insert(key, Doing::Stopping(token));
             return out.push(Output::Stop(key, self.template.shutdown));

@@ -323,10 +323,11 @@ impl Engine {
     }
 
     /// Whether a tick would find nothing to do.
-    pub(crate) fn is_idle(&mut self) -> bool {
+    pub(crate) fn is_idle(&mut self, world: &World) -> bool {
         self.hub.collect(1);
         self.gather();
-        self.is_quiet()
+        let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
+        self.is_quiet() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
 
     /// Stops all actors; mail that is left becomes dead letters.

@@ -40,7 +40,9 @@ impl Engine {
                 }
             }
         }
-        self.gather();
+        if self.hub.used > 0 {
+            self.gather();
+        }
     }
 
     /// Tells subscribers of a step in an actor's life.
@@ -300,7 +302,10 @@ impl Engine {
                 continue;
             }
             match order {
-                Order::Exit(reason) => self.end(world, by, reason, true),
+                Order::Exit(reason) => {
+                    self.end(world, by, reason, true);
+                    self.restart_at_once(world);
+                }
                 Order::Signal { to, reason } => {
                     self.lives.queue.push_back(Event::Signal { to, from: Some(by), reason, how: How::Explicit });
                 }

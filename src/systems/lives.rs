@@ -169,6 +169,12 @@ impl Lives {
         self.ties.is_empty() && self.supervisors == 0 && self.told.is_none()
     }
 
+    /// Whether nothing is to be done but the restart of the actor that just ended, and nobody is tied to anybody.
+    pub(super) fn only_a_restart(&self) -> bool {
+        let restart = matches!(self.queue.front(), Some(Event::Do { output: Output::Start(_), because: Some(_), .. }));
+        restart && self.queue.len() == 1 && self.ties.is_empty()
+    }
+
     /// The next tick at which something is due.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.wheel.next_due()

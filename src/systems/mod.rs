@@ -32,7 +32,7 @@ pub use lives::{ChildReply, LifeEvent, LifeStep};
 pub use mail::Mail;
 pub use sets::{ActorRound, ActorTick, ThrongSystems};
 pub use spec::{ChildSpec, NoMail, Supervisor, SupervisorSpec};
-pub use supervise::ChildKey;
+pub use supervise::{ChildKey, ShutdownReport, Unstopped};
 pub use tree::{SupervisionTree, TreeNode};
 
 pub(crate) use behaviour::{ActorBehaviour, Behaviour};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::spec::{ChildSpec, StartWith, SupervisorSpec};
 use crate::actor::ExitReason;
 use crate::id::ActorId;
-use crate::supervision::{Ask, ChildRules, Input, Key, Output, Planner, Pool, RestartStrategy};
+use crate::supervision::{Ask, ChildRules, Input, Key, Output, Outputs, Planner, Pool, RestartStrategy};
 use crate::wheel::TimerKey;
 
 /// Whose child an actor is: its supervisor's slot and its key there. Eight bytes, kept by slot.
@@ -250,8 +250,8 @@ impl Gone {
 }
 
 /// Runs a planner and hands its outputs on, with what was kept for removed children made uniform.
-fn drain<S>(run: impl FnOnce(&mut Vec<Output<S>>), gone: impl Fn(S) -> Gone, out: &mut impl FnMut(Output<Gone>)) {
-    let mut outputs = Vec::new();
+fn drain<S>(run: impl FnOnce(&mut Outputs<S>), gone: impl Fn(S) -> Gone, out: &mut impl FnMut(Output<Gone>)) {
+    let mut outputs = Outputs::new();
     run(&mut outputs);
     for output in outputs {
         out(output.map(&gone));

@@ -49,9 +49,12 @@ impl Engine {
             self.heed_orders(world);
             self.work_off(world);
         }
-        let signals = std::mem::take(&mut self.hub.signals);
+        let mut signals = std::mem::take(&mut self.hub.signals);
         let acts = std::mem::take(&mut self.hub.acts);
-        if self.heed(world, signals) {
+        if self.heed(world, &mut signals) {
+            // The list goes back for its memory, in front of what came meanwhile.
+            signals.append(&mut self.hub.signals);
+            self.hub.signals = signals;
             self.supervise(world);
         }
         self.carry_out(world, acts);
@@ -86,9 +89,9 @@ impl Engine {
     }
 
     /// Applies what the engine noticed; `true` if somebody failed.
-    fn heed(&mut self, world: &mut World, signals: Vec<Signal>) -> bool {
+    fn heed(&mut self, world: &mut World, signals: &mut Vec<Signal>) -> bool {
         let mut failures = 0;
-        for signal in signals {
+        for signal in signals.drain(..) {
             match signal {
                 Signal::Failed(id, failure) => {
                     self.note_failure(id, &failure);
@@ -150,9 +153,18 @@ impl Engine {
         for (id, entity) in failed {
             if let Some(Failed { failure, .. }) = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take()) {
                 self.end_failed(world, id, &failure);
+                self.restart_at_once(world);
             }
         }
         self.work_off(world);
+    }
+
+    /// If all that an end brought is that the same actor is restarted, that need not wait for the other ends of the round: its
+    /// memory is at hand now.
+    pub(super) fn restart_at_once(&mut self, world: &mut World) {
+        if self.lives.only_a_restart() {
+            self.work_off(world);
+        }
     }
 
     fn end_failed(&mut self, world: &mut World, id: ActorId, failure: &Failure) {
@@ -216,6 +228,9 @@ impl Engine {
         }
         if self.lives.is_supervisor(id) {
             self.take_signal(world, id, None, reason.clone(), How::Parent);
+        } else if self.place(id) == Some(Place::ORPHAN) {
+            // It had its time when its supervisor went.
+            self.finish(world, id, ExitReason::Killed);
         } else if self.place(id).is_some() {
             self.end(world, id, reason.clone(), true);
         } else {

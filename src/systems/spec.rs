@@ -158,12 +158,32 @@ impl SupervisorSpec {
         self
     }
 
-    /// Checks the whole tree.
+    /// Checks the whole tree. Not recursive: it may be a thousand levels deep.
     ///
     /// # Errors
     ///
-    /// The first combination that cannot work, in start order.
+    /// A combination that cannot work: the first of the uppermost supervisor that has one.
     pub fn check(&self) -> Result<(), SpecError> {
+        self.with_all_below().into_iter().try_for_each(Self::check_own)
+    }
+
+    /// This supervisor, and all that are below it.
+    pub(crate) fn with_all_below(&self) -> Vec<&Self> {
+        let mut all = vec![self];
+        let mut at = 0;
+        while let Some(&spec) = all.get(at) {
+            all.extend(spec.all_children().filter_map(ChildSpec::below));
+            at += 1;
+        }
+        all
+    }
+
+    /// Its children, and the template of those to come.
+    pub(crate) fn all_children(&self) -> impl Iterator<Item = &ChildSpec> {
+        self.children.iter().chain(self.template.as_deref())
+    }
+
+    fn check_own(&self) -> Result<(), SpecError> {
         let supervisor = &self.name;
         if self.intensity.period_ticks == 0 {
             return Err(SpecError::PeriodZero { supervisor: supervisor.clone() });
@@ -179,10 +199,7 @@ impl SupervisorSpec {
                 return Err(SpecError::DuplicateName { supervisor: supervisor.clone(), child: child.rules.name.clone() });
             }
         }
-        for child in self.children.iter().chain(self.template.as_deref()) {
-            self.check_child(child)?;
-        }
-        Ok(())
+        self.all_children().try_for_each(|child| self.check_child(child))
     }
 
     fn check_child(&self, child: &ChildSpec) -> Result<(), SpecError> {
@@ -193,7 +210,7 @@ impl SupervisorSpec {
         if child.rules.significant && self.auto_shutdown == AutoShutdown::Never {
             return Err(SpecError::SignificantWithNever { supervisor, child: name });
         }
-        child.check()
+        Ok(())
     }
 
     pub(crate) fn rules(&self, seed: u64) -> SupervisorRules {
@@ -294,11 +311,11 @@ impl ChildSpec {
         self
     }
 
-    /// Checks what is below it.
-    pub(crate) fn check(&self) -> Result<(), SpecError> {
+    /// The supervisor that it is.
+    pub(crate) fn below(&self) -> Option<&SupervisorSpec> {
         match &self.start {
-            StartWith::Worker(_) => Ok(()),
-            StartWith::Supervisor(spec) => spec.check(),
+            StartWith::Worker(_) => None,
+            StartWith::Supervisor(spec) => Some(spec),
         }
     }
 }

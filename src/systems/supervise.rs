@@ -24,6 +24,28 @@ pub(crate) enum ChildRequest {
     Delete(ChildKey),
 }
 
+/// What a shutdown came to; see [`Throng::shutdown_within`](crate::Throng::shutdown_within).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Whether all mail was handled before.
+    pub quiet: bool,
+    /// Ticks that the supervisors took to stop.
+    pub ticks: u64,
+    /// Supervised actors that did not stop in time and were killed.
+    pub unstopped: Vec<Unstopped>,
+}
+
+/// An actor that did not stop in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unstopped {
+    /// The actor.
+    pub actor: ActorId,
+    /// Its name in its supervisor, if it has one.
+    pub name: Option<Arc<str>>,
+}
+
 /// A request from a handler, with the place for its answer.
 pub(crate) struct Request {
     pub(crate) what: ChildRequest,
@@ -100,17 +122,13 @@ impl Engine {
 
     /// Makes the types of all workers known, so that nothing can be wrong with them later.
     fn register_all(&mut self, world: &mut World, spec: &SupervisorSpec) -> Result<(), SpecError> {
-        spec.children.iter().chain(spec.template.as_deref()).try_for_each(|child| self.register_child(world, child))
+        let all = spec.with_all_below().into_iter().flat_map(SupervisorSpec::all_children);
+        all.map(|child| self.kind_of_child(world, child).map(drop)).collect()
     }
 
     fn register_child(&mut self, world: &mut World, child: &ChildSpec) -> Result<(), SpecError> {
-        match &child.start {
-            StartWith::Worker(make) => {
-                let known = make.kind(self, world);
-                known.map(drop).map_err(|error| SpecError::ActorType { child: child.rules.name.clone(), why: error.to_string() })
-            }
-            StartWith::Supervisor(spec) => self.register_all(world, spec),
-        }
+        self.kind_of_child(world, child)?;
+        child.below().map_or(Ok(()), |spec| self.register_all(world, spec))
     }
 
     /// Tells a supervisor to stop, as its own would.
@@ -158,7 +176,7 @@ impl Engine {
         };
         Ok(match what {
             ChildRequest::Start(spec) => {
-                spec.check()?;
+                spec.below().map_or(Ok(()), SupervisorSpec::check)?;
                 self.register_child(world, &spec)?;
                 let mut kid = Kid::new(spec);
                 let rules = match pooled {
@@ -184,9 +202,10 @@ impl Engine {
     fn meant(&self, supervisor: ActorId, child: ChildKey) -> Child {
         match child {
             ChildKey::Name(name) => Child::Name(name),
+            ChildKey::Id(id) if !self.is_alive(id) => Child::Gone,
             ChildKey::Id(id) => {
                 let place = self.place(id).filter(|place| self.supervisor_at(*place).is_some_and(|node| node.id == supervisor));
-                Child::Key(place.map(|place| place.key))
+                place.map_or(Child::Stranger, |place| Child::Key(place.key))
             }
         }
     }
@@ -208,6 +227,44 @@ impl Engine {
         let kind = known::<Supervisor>(self, world)?;
         self.lives.kind = Some(kind);
         Ok(kind)
+    }
+
+    // ---- the end of all
+
+    /// Tells all supervisors under the root to stop, the youngest first.
+    pub(crate) fn stop_roots(&mut self, world: &mut World) {
+        let roots: Vec<ActorId> =
+            self.lives.nodes.iter().flatten().map(|node| node.id).filter(|&id| self.place(id).is_none()).collect();
+        for id in roots.into_iter().rev() {
+            self.stop_supervisor(world, id, ExitReason::Shutdown);
+        }
+    }
+
+    pub(crate) fn has_supervisors(&self) -> bool {
+        self.lives.supervisors > 0
+    }
+
+    /// Kills all that supervisors still watch over, and the supervisors; tells who it was.
+    pub(crate) fn force_all(&mut self, world: &mut World) -> Vec<Unstopped> {
+        let mut unstopped = Vec::new();
+        let nodes: Vec<ActorId> = self.lives.nodes.iter().flatten().map(|node| node.id).collect();
+        for supervisor in nodes {
+            let kids = self.lives.node(supervisor).map(Node::kids).unwrap_or_default();
+            for (key, id) in kids {
+                if self.child_up(supervisor, key) == Some(id) && !self.lives.is_supervisor(id) {
+                    unstopped.push(Unstopped { actor: id, name: self.name_of(id) });
+                }
+            }
+            self.abandon(world, supervisor, &ExitReason::Killed);
+        }
+        for late in &unstopped {
+            if self.is_alive(late.actor) {
+                self.finish(world, late.actor, ExitReason::Killed);
+            }
+        }
+        self.work_off(world);
+        self.stats.forced += unstopped.len() as u64;
+        unstopped
     }
 
     // ---- plans
@@ -526,7 +583,7 @@ impl Engine {
     /// All children are gone: the supervisor goes, too.
     fn leave(&mut self, world: &mut World, supervisor: ActorId, reason: ExitReason) {
         let Some(node) = self.lives.take_node(supervisor) else { return };
-        for (_, id) in node.kids() {
+        for (_, id) in node.kids().into_iter().rev() {
             self.let_go(world, Some(id), None);
         }
         self.close_books(world, &node, reason);

@@ -47,49 +47,83 @@ pub struct TreeNode {
 }
 
 impl Engine {
-    /// Draws the picture.
+    /// Draws the picture. Not recursive: a tree may be a thousand levels deep.
     pub(crate) fn supervision_tree(&self) -> SupervisionTree {
-        let roots = self.lives.nodes.iter().flatten().filter(|node| self.place(node.id).is_none());
-        SupervisionTree { roots: roots.map(|node| self.picture(node, None)).collect() }
+        // Each with the place of its supervisor, which comes before it.
+        let mut drawn: Vec<(Option<usize>, TreeNode)> = Vec::new();
+        let mut rest: Vec<(usize, &Node)> = Vec::new();
+        for root in self.lives.nodes.iter().flatten().filter(|node| self.place(node.id).is_none()) {
+            rest.push((drawn.len(), root));
+            drawn.push((None, TreeNode::of_supervisor(root, None)));
+        }
+        while let Some((above, supervisor)) = rest.pop() {
+            for (below, child) in self.draw_children(supervisor) {
+                rest.extend(below.map(|below| (drawn.len(), below)));
+                drawn.push((Some(above), child));
+            }
+        }
+        SupervisionTree { roots: assemble(drawn) }
     }
 
-    /// A supervisor and all below it. Not recursive on the stack of calls alone: a tree may be a thousand levels deep, which
-    /// is fine here.
-    fn picture(&self, node: &Node, kid: Option<(&Kid, ChildState)>) -> TreeNode {
-        let mut picture = TreeNode {
+    /// A supervisor's children; those that are supervisors themselves come with their nodes.
+    fn draw_children(&self, supervisor: &Node) -> Vec<(Option<&Node>, TreeNode)> {
+        match &supervisor.plan {
+            Plan::Ordered(planner) => planner
+                .iter()
+                .map(|(_, rules, state, kid)| match kid.who.and_then(|who| self.lives.node(who)) {
+                    Some(below) => (Some(below), TreeNode::of_supervisor(below, Some((kid, state)))),
+                    None => (None, TreeNode::of_kid(&rules.name, kid, state)),
+                })
+                .collect(),
+            Plan::Pool { pool, .. } => pool
+                .iter()
+                .take(POOLED_SHOWN)
+                .map(|(key, &who)| match self.lives.node(who) {
+                    Some(below) => (Some(below), TreeNode::of_supervisor(below, None)),
+                    None => (None, TreeNode::of_pooled(who, pool.is_up(key))),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Puts children under their supervisors, from the last on.
+fn assemble(mut drawn: Vec<(Option<usize>, TreeNode)>) -> Vec<TreeNode> {
+    let mut roots = Vec::new();
+    while let Some((above, mut node)) = drawn.pop() {
+        node.children.reverse();
+        match above {
+            Some(above) => drawn[above].1.children.push(node),
+            None => roots.push(node),
+        }
+    }
+    roots.reverse();
+    roots
+}
+
+impl TreeNode {
+    fn of_supervisor(node: &Node, kid: Option<(&Kid, ChildState)>) -> Self {
+        let (window, total, pooled) = match &node.plan {
+            Plan::Ordered(planner) => (planner.history().len(), planner.iter().count(), None),
+            Plan::Pool { pool, restarts, last, .. } => (pool.history().len(), pool.len(), Some((*restarts, last))),
+        };
+        let own = kid.and_then(|(kid, _)| kid.last.as_ref());
+        let last = own.or_else(|| pooled.and_then(|(_, last)| last.as_ref()));
+        Self {
             name: node.spec.name.to_string(),
             id: Some(node.id.to_bits()),
             state: kid.map_or(ChildState::Running, |(_, state)| state),
             strategy: Some(node.spec.strategy),
-            restarts: kid.map_or(0, |(kid, _)| kid.restarts),
-            last_reason: kid.and_then(|(kid, _)| kid.last.as_ref()).map(ToString::to_string),
-            restarts_in_window: 0,
+            restarts: pooled.map_or_else(|| kid.map_or(0, |(kid, _)| kid.restarts), |(restarts, _)| restarts),
+            last_reason: last.map(ToString::to_string),
+            restarts_in_window: window,
             children: Vec::new(),
-            children_total: 0,
-        };
-        match &node.plan {
-            Plan::Ordered(planner) => {
-                picture.restarts_in_window = planner.history().len();
-                picture.children = planner.iter().map(|(_, rules, state, kid)| self.kid(&rules.name, kid, state)).collect();
-                picture.children_total = picture.children.len();
-            }
-            Plan::Pool { pool, restarts, last, .. } => {
-                picture.restarts_in_window = pool.history().len();
-                picture.restarts = *restarts;
-                picture.last_reason = picture.last_reason.or_else(|| last.as_ref().map(ToString::to_string));
-                picture.children_total = pool.len();
-                let shown = pool.iter().take(POOLED_SHOWN);
-                picture.children = shown.map(|(key, &who)| self.pooled(who, pool.is_up(key))).collect();
-            }
+            children_total: total,
         }
-        picture
     }
 
-    fn kid(&self, name: &str, kid: &Kid, state: ChildState) -> TreeNode {
-        if let Some(node) = kid.who.and_then(|who| self.lives.node(who)) {
-            return self.picture(node, Some((kid, state)));
-        }
-        TreeNode {
+    fn of_kid(name: &str, kid: &Kid, state: ChildState) -> Self {
+        Self {
             name: name.to_owned(),
             id: kid.who.map(ActorId::to_bits),
             state,
@@ -102,11 +136,8 @@ impl Engine {
         }
     }
 
-    fn pooled(&self, who: ActorId, up: bool) -> TreeNode {
-        if let Some(node) = self.lives.node(who) {
-            return self.picture(node, None);
-        }
-        TreeNode {
+    fn of_pooled(who: ActorId, up: bool) -> Self {
+        Self {
             name: who.to_string(),
             id: Some(who.to_bits()),
             state: if up { ChildState::Running } else { ChildState::Restarting },
@@ -118,9 +149,8 @@ impl Engine {
             children_total: 0,
         }
     }
-}
 
-impl TreeNode {
+    /// Writes its own line.
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         write!(f, "{:width$}{}", "", self.name, width = depth * 2)?;
         if let Some(strategy) = self.strategy {
@@ -133,18 +163,21 @@ impl TreeNode {
         if let Some(reason) = &self.last_reason {
             write!(f, ", last: {reason}")?;
         }
-        writeln!(f)?;
-        self.children.iter().try_for_each(|child| child.write(f, depth + 1))?;
-        let left = self.children_total - self.children.len();
-        if left > 0 {
-            writeln!(f, "{:width$}... and {left} more", "", width = depth * 2 + 2)?;
-        }
-        Ok(())
+        writeln!(f)
     }
 }
 
 impl fmt::Display for SupervisionTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.roots.iter().try_for_each(|root| root.write(f, 0))
+        let mut rest: Vec<(usize, &TreeNode)> = self.roots.iter().rev().map(|root| (0, root)).collect();
+        while let Some((depth, node)) = rest.pop() {
+            node.write(f, depth)?;
+            let left = node.children_total.saturating_sub(node.children.len());
+            if left > 0 {
+                writeln!(f, "{:width$}({} children, the first of them:)", "", node.children_total, width = depth * 2 + 2)?;
+            }
+            rest.extend(node.children.iter().rev().map(|child| (depth + 1, child)));
+        }
+        Ok(())
     }
 }

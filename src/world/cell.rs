@@ -181,6 +181,10 @@ pub(crate) struct Lost(Mutex<Vec<Loss>>);
 type Loss = (ActorId, Option<Box<dyn Any + Send>>);
 
 impl Lost {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_ok_and(|losses| losses.is_empty())
+    }
+
     pub(crate) fn take(&mut self) -> Vec<Loss> {
         self.0.get_mut().map(std::mem::take).unwrap_or_default()
     }

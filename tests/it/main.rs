@@ -14,4 +14,5 @@ mod mail_system;
 mod order;
 mod overflow;
 mod recipient;
+mod supervision;
 mod support;

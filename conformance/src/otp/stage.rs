@@ -343,6 +343,8 @@ impl Stage {
         let is_pool = step["target"].as_str().is_some_and(|name| self.templates.contains_key(name));
         let key = match self.last.get(name) {
             Some(&id) if is_pool && args["by_id"] != true => ChildKey::Id(id),
+            // A process that is no child of it.
+            None if is_pool && args["by_id"] != true => ChildKey::from(supervisor),
             _ => ChildKey::from(name),
         };
         Ok(Done::Reply(self.throng.terminate_child(supervisor, key), "ok"))
