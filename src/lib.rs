@@ -19,16 +19,21 @@ mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, Failure, FailureKind, Handled, HasMailbox,
-    OutletPort, Recipient, ReplyTo, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
+    HasMailbox, MonitorRef, Notice, OutletPort, Recipient, ReplyTo, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
-pub use supervision::{Failed, RestartIntensity};
-pub use systems::{ActorConfig, ActorRound, ActorTick, AskStats, Mail, Stats, ThrongOptions, ThrongSystems};
+pub use supervision::{
+    AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
+};
+pub use systems::{
+    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, ShutdownReport,
+    Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
+};
 pub use throng::Throng;
 pub use world::Mailbox;
 

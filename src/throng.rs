@@ -1,5 +1,7 @@
 //! A world of actors, and the view of one inside a host's world.
 
+mod lives;
+
 use std::borrow::BorrowMut;
 use std::fmt;
 use std::sync::Arc;
@@ -10,14 +12,14 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, ActorRefs, Destination, HasMailbox, Load, Newborn, Outbox, OutletPort, TimerSpec};
+use crate::actor::{Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, TimerSpec};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
 use crate::systems::{
-    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, Stats, ThrongOptions, ThrongSystems, fire_timers,
-    run_rounds,
+    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems,
+    fire_timers, run_rounds,
 };
 use crate::world::Mailbox;
 
@@ -265,13 +267,13 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Stops an actor and its children at once, with their hooks. A stopped or unknown actor is left alone.
     pub fn stop(&mut self, actor: impl Into<ActorId>) {
         let actor = actor.into();
-        self.engine(|engine, world| engine.stop(world, &[actor]));
+        self.engine(|engine, world| engine.stop(world, &[actor], &ExitReason::Shutdown));
     }
 
     /// Stops many actors at once.
     pub fn stop_many(&mut self, actors: impl IntoIterator<Item = impl Into<ActorId>>) {
         let actors: Vec<ActorId> = actors.into_iter().map(Into::into).collect();
-        self.engine(|engine, world| engine.stop(world, &actors));
+        self.engine(|engine, world| engine.stop(world, &actors, &ExitReason::Shutdown));
     }
 
     /// Sends a message from outside; it is handled in the next tick's first round.
@@ -368,23 +370,36 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Whether a tick would find nothing to do.
     pub fn is_quiet(&mut self) -> bool {
         let inlet = self.world().get_resource::<InletDrain>().is_none_or(InletDrain::is_empty);
-        inlet && self.engine(|engine, _| engine.is_idle())
+        inlet && self.engine(|engine, world| engine.is_idle(world))
     }
 
     /// Shuts down: closes the inlet, takes in what is in it, runs until quiet or for `ticks_max`, and
-    /// stops all actors with their hooks, the youngest type first.
+    /// stops all actors with their hooks: trees of supervisors first, then the rest, the youngest type first.
     ///
     /// Returns whether all mail was handled before.
     pub fn shutdown(&mut self, ticks_max: u64) -> bool {
+        self.shutdown_within(ticks_max).quiet
+    }
+
+    /// As [`Throng::shutdown`], and tells who did not stop in time: supervisors are told to stop, the youngest first,
+    /// and have `ticks_max` ticks for it; then what is left is killed.
+    pub fn shutdown_within(&mut self, ticks_max: u64) -> ShutdownReport {
         if let Some(inlet) = self.world().get_resource::<InletDrain>() {
             inlet.close();
         }
         let quiet = self.run_until_quiet(ticks_max).is_some();
+        self.engine(Engine::stop_roots);
+        let mut ticks = 0;
+        while ticks < ticks_max && self.engine(|engine, _| engine.has_supervisors()) {
+            self.tick();
+            ticks += 1;
+        }
+        let unstopped = self.engine(Engine::force_all);
         self.engine(Engine::shut_down);
         // What the hooks emitted still goes out.
         fill_outlets(self.world.borrow_mut());
-        tracing::info!(quiet, "throng is shut down");
-        quiet
+        tracing::info!(quiet, ticks, unstopped = unstopped.len(), "throng is shut down");
+        ShutdownReport { quiet, ticks, unstopped }
     }
 
     /// The state of a live actor.

@@ -47,9 +47,11 @@ pub(crate) struct Wish(u8);
 
 impl Wish {
     pub(crate) const NONE: Self = Self(0);
-    const STOP: u8 = 1;
+    pub(crate) const STOP: u8 = 1;
     const POSTPONE: u8 = 2;
     const REPLAY: u8 = 4;
+    pub(crate) const EXIT: u8 = 8;
+    pub(crate) const IGNORE: u8 = 16;
 
     pub(crate) fn stop(self) -> bool {
         self.0 & Self::STOP != 0
@@ -59,6 +61,12 @@ impl Wish {
     }
     pub(crate) fn replay(self) -> bool {
         self.0 & Self::REPLAY != 0
+    }
+    pub(crate) fn exit(self) -> bool {
+        self.0 & Self::EXIT != 0
+    }
+    pub(crate) fn ignore(self) -> bool {
+        self.0 & Self::IGNORE != 0
     }
 }
 
@@ -77,6 +85,8 @@ pub struct Turn<'a> {
     round: Cell<u32>,
     /// Random generators drawn since the block began.
     draws: Cell<u32>,
+    /// Monitors set since the block began.
+    monitors: Cell<u32>,
 }
 
 impl<'a> Turn<'a> {
@@ -91,6 +101,7 @@ impl<'a> Turn<'a> {
             wish: Cell::new(Wish::NONE),
             round: Cell::new(env.round),
             draws: Cell::new(HOOK_DRAWS | (env.sessions << 8)),
+            monitors: Cell::new(HOOK_DRAWS | (env.sessions << 8)),
         }
     }
 
@@ -107,6 +118,7 @@ impl<'a> Turn<'a> {
     pub(crate) fn begin_block(&self, chunk: u32, chunks: u32) {
         self.order.set((chunk, chunks));
         self.draws.set(0);
+        self.monitors.set(0);
         self.outbox.with(super::Outbox::begin_block);
     }
 
@@ -127,8 +139,12 @@ impl<'a> Turn<'a> {
         self.outbox
     }
 
-    fn wish(&self, bit: u8) {
-        self.wish.set(Wish(self.wish.get().0 | bit));
+    pub(crate) fn wish(&self, bits: u8) {
+        self.wish.set(Wish(self.wish.get().0 | bits));
+    }
+
+    pub(crate) fn next_monitor(&self) -> u32 {
+        self.monitors.replace(self.monitors.get().wrapping_add(1))
     }
 
     /// The running actor.
@@ -260,7 +276,8 @@ impl<'a> Turn<'a> {
     /// Stops this actor when the call succeeds. It handles nothing more; mail that waits for it
     /// becomes dead letters.
     pub fn stop_self(&self) {
-        self.stop(self.me.get());
+        let me = self.me.get();
+        self.outbox.with(|outbox| outbox.act(Act::Leave(me)));
         self.wish(Wish::STOP);
     }
 

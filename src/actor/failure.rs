@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
+use super::ExitReason;
 use crate::id::ActorId;
 
 /// What a handler returns: `Ok(())`, or why it failed.
@@ -66,6 +67,8 @@ pub enum FailureKind {
     Start,
     /// The mailbox was full and its policy is [`Overflow::Fail`](crate::Overflow::Fail).
     MailboxFull,
+    /// The actor ended with an abnormal reason, by itself or by a signal.
+    Exit,
 }
 
 /// One failure of one actor.
@@ -75,6 +78,16 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The error's or the panic's text, with the place of the panic.
     pub reason: String,
+}
+
+impl From<&ExitReason> for Failure {
+    fn from(reason: &ExitReason) -> Self {
+        match reason {
+            ExitReason::Error(text) => Self { kind: FailureKind::Error, reason: text.as_ref().to_owned() },
+            ExitReason::Panic(text) => Self { kind: FailureKind::Panic, reason: text.as_ref().to_owned() },
+            other => Self { kind: FailureKind::Exit, reason: other.to_string() },
+        }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -11,7 +11,9 @@ mod ask;
 mod batch;
 mod context;
 mod crowd;
+mod exit;
 mod failure;
+mod fate;
 mod nursery;
 mod outbox;
 mod refs;
@@ -25,12 +27,14 @@ pub use ask::{AskError, Asking, ReplyTo};
 pub use batch::Batch;
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
+pub use exit::{ExitReason, MonitorRef, Notice};
 pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
 pub use outbox::OutletPort;
 pub use refs::{ActorRef, Destination, Recipient};
 
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
 pub(crate) use context::{TurnEnv, Wish};
+pub(crate) use exit::Order;
 pub(crate) use nursery::{ClaimOrder, Nursery};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
 pub(crate) use returns::{AtWork, Desk, End, WorldNo, drop_because, works_for};
@@ -189,6 +193,22 @@ pub trait Actor: Component<Mutability = Mutable> + Sized {
 
     /// Runs after its children have stopped; the last thing an actor does.
     fn stopped(&mut self, _cx: &Context<'_, Self>) {}
+
+    /// Runs once when an incarnation of the actor ends: when it stops or fails by itself, and when it traps
+    /// exits and its supervisor tells it to stop; not when it is killed, nor when a signal ends it because it does not trap
+    /// exits. (OTP: `terminate`.) The state may be torn if the actor failed.
+    ///
+    /// [`Turn::linger`] takes ticks over it; [`Turn::exit`] changes the reason.
+    fn terminate(&mut self, _reason: &ExitReason, _cx: &Context<'_, Self>) {}
+
+    /// Hears of others: trapped exit signals, ends of monitored and watched actors. Past user mail.
+    ///
+    /// # Errors
+    ///
+    /// An `Err` or a panic is a failure like any other.
+    fn notified(&mut self, _notice: Notice, _cx: &Context<'_, Self>) -> Handled {
+        Ok(())
+    }
 
     /// Runs on the state that failed, before fresh state takes its place. The state may be torn.
     fn restarting(&mut self, _failure: &Failure, _cx: &Context<'_, Self>) {}

@@ -71,6 +71,15 @@ impl Nursery {
         ids
     }
 
+    /// Takes the next id, outside any pass.
+    pub(crate) fn take_one(&mut self) -> ActorId {
+        let id = self.at(0);
+        if self.free.pop_front().is_none() {
+            self.fresh += 1;
+        }
+        id
+    }
+
     /// Ends a pass: `used` are the positions that were taken, in any order.
     pub(crate) fn settle(&mut self, mut used: Vec<u64>) {
         *self.tail.get_mut() = 0;

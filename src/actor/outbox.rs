@@ -14,9 +14,10 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::ask::{Answer, PendingAsk};
+use super::exit::Order;
 use super::returns::{Return, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
-use super::{ClaimOrder, Failure, HasMailbox, Nursery, Undelivered};
+use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, BLOCKS_BITS, Kind};
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 use crate::panics;
@@ -48,6 +49,8 @@ impl<T> fmt::Debug for OutletPort<T> {
 pub(crate) enum Act {
     /// Stop this actor.
     Stop(ActorId),
+    /// Stop this actor, by its own wish.
+    Leave(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
     /// End an ask with an answer.
@@ -153,6 +156,7 @@ enum Deed {
     Timer { kind: Kind },
     TimerCancelled,
     Ask,
+    Order,
 }
 
 /// A [`Deed`] in four bytes, since one is noted for each message. A message is its kind and block, which
@@ -174,7 +178,8 @@ impl Note {
             2 => Deed::Act,
             3 => Deed::Timer { kind },
             4 => Deed::TimerCancelled,
-            _ => Deed::Ask,
+            5 => Deed::Ask,
+            _ => Deed::Order,
         }
     }
 }
@@ -190,6 +195,7 @@ impl From<Deed> for Note {
             Deed::Timer { kind } => (3, kind),
             Deed::TimerCancelled => (4, 0),
             Deed::Ask => (5, 0),
+            Deed::Order => (6, 0),
         };
         Self(Self::OTHER | number << 16 | u32::from(kind))
     }
@@ -217,6 +223,8 @@ pub(crate) struct Outbox {
     /// Parents with the children they had in this pass, in order.
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
+    /// Orders about lives, with those who gave them.
+    pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) timers: TimerDeeds,
@@ -355,6 +363,19 @@ impl Outbox {
         take_returns(|back| self.acts.push(Act::Return(back)));
     }
 
+    /// Notes an order about lives.
+    pub(crate) fn order(&mut self, by: ActorId, order: Order) {
+        self.orders.push((by, order));
+        self.log.push(Deed::Order.into());
+    }
+
+    /// The reason that the running call gave last for its actor's end.
+    pub(crate) fn last_exit(&self) -> Option<ExitReason> {
+        let ordered = self.log.iter().filter(|note| matches!(note.deed(), Deed::Order)).count();
+        let orders = self.orders.iter().rev().take(ordered);
+        orders.filter_map(|(_, order)| if let Order::Exit(reason) = order { Some(reason.clone()) } else { None }).next()
+    }
+
     /// Reserves an id for an actor and keeps its state until the round ends.
     pub(crate) fn give_birth<A: Send + 'static>(
         &mut self,
@@ -415,6 +436,7 @@ impl Outbox {
                 Deed::TimerCancelled => {
                     self.timers.named.pop();
                 }
+                Deed::Order => drop(self.orders.pop()),
             });
             if let Err(panic) = undone {
                 tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");
@@ -443,7 +465,7 @@ impl Outbox {
     pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> bool {
         self.take_returns();
         self.dirty == [kind]
-            && self.acts.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
+            && self.acts.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
             && self.lanes[kind as usize].lane_mut::<A>().is_some_and(|lane| lane.exchange_only_segment(empty))
     }
 

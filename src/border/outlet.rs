@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::actor::OutletPort;
 use crate::mailbox::DeadLetter;
-use crate::systems::Engine;
+use crate::systems::{Engine, LifeEvent};
 
 /// Sends a value of a type known to the closure; `false` if there was no room or nobody reads any more.
 type Send = Box<dyn Fn(Box<dyn Any + std::marker::Send>) -> bool + std::marker::Send + Sync>;
@@ -19,6 +19,7 @@ type Send = Box<dyn Fn(Box<dyn Any + std::marker::Send>) -> bool + std::marker::
 pub(crate) struct Outlets {
     ports: Vec<Send>,
     dead_letters: Vec<Sender<DeadLetter>>,
+    life_events: Vec<Sender<LifeEvent>>,
 }
 
 impl Outlets {
@@ -38,6 +39,27 @@ impl Outlets {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
         self.dead_letters.push(sender);
         receiver
+    }
+
+    /// Subscribes to steps in the lives of actors. Each goes to all subscribers.
+    pub(crate) fn life_events(&mut self, capacity: usize) -> Receiver<LifeEvent> {
+        let (sender, receiver) = crossbeam_channel::bounded(capacity);
+        self.life_events.push(sender);
+        receiver
+    }
+
+    /// Tells all subscribers; how many had no room.
+    fn send_life(&mut self, event: &LifeEvent) -> u64 {
+        let mut dropped = 0;
+        self.life_events.retain(|subscriber| match subscriber.try_send(event.clone()) {
+            Ok(()) => true,
+            Err(crossbeam_channel::TrySendError::Full(_)) => {
+                dropped += 1;
+                true
+            }
+            Err(crossbeam_channel::TrySendError::Disconnected(_)) => false,
+        });
+        dropped
     }
 
     fn send_dead(&mut self, letter: DeadLetter) -> bool {
@@ -66,7 +88,8 @@ pub(crate) fn fill_outlets(world: &mut World) {
         for (outward, end) in engine.hub.asks.outward.drain(..) {
             outward.0(end);
         }
-        if engine.emitted.is_empty() && engine.dead_letters.is_empty() {
+        let untold = engine.lives.told.as_ref().is_none_or(Vec::is_empty);
+        if engine.emitted.is_empty() && engine.dead_letters.is_empty() && untold {
             return;
         }
         let Some(mut outlets) = world.get_resource_mut::<Outlets>() else { return };
@@ -77,6 +100,12 @@ pub(crate) fn fill_outlets(world: &mut World) {
         }
         for letter in engine.dead_letters.drain(..) {
             dropped += u64::from(!outlets.send_dead(letter));
+        }
+        for event in engine.lives.told.iter_mut().flat_map(|told| told.drain(..)) {
+            dropped += outlets.send_life(&event);
+        }
+        if outlets.life_events.is_empty() {
+            engine.lives.told = None;
         }
         engine.hub.keep_dead = !outlets.dead_letters.is_empty();
         if dropped > 0 {

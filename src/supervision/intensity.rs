@@ -1,8 +1,9 @@
 //! How many restarts are too many.
 
-use std::collections::VecDeque;
+use crate::world::History;
 
-/// How often an actor may be restarted: at most `intensity` times within `period_ticks`.
+/// How often an actor, or the children of a supervisor together, may be restarted: at most `intensity`
+/// times within `period_ticks`.
 ///
 /// The window slides and includes both ends, as OTP's does: a restart at tick `t` counts at tick `now`
 /// if `t >= now - period_ticks`.
@@ -26,15 +27,12 @@ impl RestartIntensity {
     pub const UNLIMITED: Self = Self { intensity: u32::MAX, period_ticks: 0 };
 
     /// Notes a failure at tick `now` in the history of restarts and decides about it.
-    pub(crate) fn decide(self, history: &mut VecDeque<u64>, now: u64) -> Verdict {
+    pub(crate) fn decide(self, history: &mut History, now: u64) -> Verdict {
         if self.intensity == u32::MAX {
             return Verdict::Restart;
         }
-        let oldest = now.saturating_sub(self.period_ticks);
-        while history.front().is_some_and(|&tick| tick < oldest) {
-            history.pop_front();
-        }
-        history.push_back(now);
+        history.forget_before(now.saturating_sub(self.period_ticks));
+        history.note(now);
         if history.len() > self.intensity as usize { Verdict::GiveUp } else { Verdict::Restart }
     }
 }
@@ -56,13 +54,14 @@ mod tests {
         #[test]
         fn like_counting(gaps in prop::collection::vec(0u64..6, 1..200), intensity in 0u32..6, period_ticks in 0u64..20) {
             let limit = RestartIntensity { intensity, period_ticks };
-            let (mut now, mut history, mut all) = (0, VecDeque::new(), Vec::new());
+            let (mut now, mut history, mut all) = (0, History::default(), Vec::new());
             for gap in gaps {
                 now += gap;
                 all.push(now);
                 let within = all.iter().filter(|&&t| t + period_ticks >= now).count();
                 let want = if within > intensity as usize { Verdict::GiveUp } else { Verdict::Restart };
                 prop_assert_eq!(limit.decide(&mut history, now), want);
+                prop_assert_eq!(history.len(), within);
             }
         }
     }

@@ -1,19 +1,32 @@
-//! What happens to actors that fail.
+//! What happens to actors that end.
 //!
 //! # Model
 //!
-//! A failed call puts [`Failed`] on its actor's entity. The supervise step finds such entities, asks the
-//! planner ([`RestartIntensity::decide`], a pure function) and carries the verdict out: fresh state in
-//! place of the old, or a stop. All actors are under the root, which restarts one for one.
+//! Who ends, and why, is told to a planner: [`Planner`] for supervisors with named children in order, [`Pool`]
+//! for simple_one_for_one. A planner is a pure state machine: plain values in, plain values out, no ECS. The
+//! `systems` room feeds it and carries out what it says. Actors without a supervisor are under the root, whose
+//! plan is a single question ([`RestartIntensity::decide`]).
 //!
 //! # Source
 //!
-//! Restart intensity follows OTP's `supervisor`: more than `intensity` restarts within `period` end it.
+//! Erlang/OTP, `supervisor`.
 
 mod failed;
 mod intensity;
+mod plan;
+mod planner;
+mod pool;
+mod rules;
+mod spec_error;
 
 pub use failed::Failed;
 pub use intensity::RestartIntensity;
+pub use plan::{ChildError, ChildState};
+pub use rules::{AutoShutdown, Backoff, RestartPolicy, RestartStrategy, Shutdown};
+pub use spec_error::SpecError;
 
 pub(crate) use intensity::Verdict;
+pub(crate) use plan::{Ask, Child, Input, Key, Output, Outputs, Start, Token};
+pub(crate) use planner::Planner;
+pub(crate) use pool::Pool;
+pub(crate) use rules::{ChildRules, SupervisorRules};

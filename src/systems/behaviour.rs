@@ -8,10 +8,11 @@
 
 #![expect(unsafe_code, reason = "hooks hold an actor's state and read the world's other parts at once")]
 
-use bevy_ecs::component::ComponentId;
 use std::any::Any;
+use std::collections::VecDeque;
 
 use bevy_ecs::change_detection::{DetectChangesMut, Mut};
+use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::WorldQuery;
 use bevy_ecs::system::{Query, SystemState};
@@ -24,14 +25,15 @@ use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, Batch, Context, Failure, FailureKind, Handled, HasMailbox, Newborn, Signal, Turn, Undelivered, Wish, drop_because,
+    Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn, Undelivered,
+    Wish, drop_because,
 };
 use crate::digest::Digester;
 use crate::error::RegisterError;
 use crate::id::ActorId;
 use crate::mailbox::DeadReason;
 use crate::panics;
-use crate::supervision::RestartIntensity;
+use crate::supervision::{RestartIntensity, Start};
 use crate::world::{Life, Mailbox, Roster};
 
 /// What a pass, a birth, an end and a failure mean for actors of type `A`.
@@ -50,8 +52,17 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
     /// Remembers how to make fresh state for actors.
     fn set_factories(&mut self, _ids: &[ActorId], _fresh: &(dyn Any + Send + Sync)) {}
 
-    /// Runs a hook of actors that are told to stop.
-    fn ending(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _ids: &[ActorId], _hook: Ending) {}
+    /// Runs hooks of actors that stop; `terminate` first if a reason is given.
+    fn ending(
+        &mut self,
+        _world: &mut World,
+        _hub: &mut Hub,
+        _roster: &Roster<A>,
+        _ids: &[ActorId],
+        _hook: Ending,
+        _reason: Option<&ExitReason>,
+    ) {
+    }
 
     /// Forgets what is known of an actor that is gone.
     fn forget(&mut self, _id: ActorId) {}
@@ -64,10 +75,17 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
         None
     }
 
-    /// Puts fresh state in place of the old.
-    fn restart(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, _failure: &Failure) -> Result<(), String> {
-        Ok(())
+    /// Starts an incarnation: a newborn, or fresh state in place of the old. `fresh` makes the state, else the
+    /// actor's own factory.
+    fn begin(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _id: ActorId, _with: Beginning<'_>) -> Start {
+        Start::Failed(ExitReason::NoProc)
     }
+
+    /// Runs the hook at the end of an incarnation.
+    fn terminate(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, _reason: &ExitReason) {}
+
+    /// Hands over notices, in order.
+    fn notified(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &Roster<A>, _id: ActorId, _notices: VecDeque<Notice>) {}
 
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(
@@ -88,6 +106,15 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
 
     /// Feeds an actor's state to a digest.
     fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
+}
+
+/// What an incarnation begins with.
+#[derive(Clone, Copy)]
+pub(crate) struct Beginning<'a> {
+    /// A [`Fresh`] of the actor's type; none: the actor's own.
+    pub(crate) fresh: Option<&'a (dyn Any + Send + Sync)>,
+    /// What ended the incarnation whose place it takes; none for a newborn.
+    pub(crate) failure: Option<&'a Failure>,
 }
 
 /// Which end-of-life hooks to run.
@@ -198,6 +225,44 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
     result.map(|()| wish)
 }
 
+/// Calls `started`. Unless the actor runs then, what it did is undone.
+fn call_start<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce() -> Handled) -> Result<Wish, Start> {
+    context.begin(id, None);
+    let result = panics::catch(hook);
+    let wish = context.take_wish();
+    let exit = if wish.exit() { context.outbox().with(|outbox| outbox.last_exit()) } else { None };
+    panics::drop_quietly(context.take_postponed());
+    let begun = match (result, exit) {
+        (Err(panic), _) => Start::Failed(ExitReason::Panic(panic.into())),
+        (Ok(_), Some(reason)) => Start::Failed(reason),
+        (Ok(Err(error)), None) => Start::Failed(ExitReason::Error(error.to_string().into())),
+        (Ok(Ok(())), None) if wish.ignore() => Start::Ignored,
+        (Ok(Ok(())), None) => return Ok(wish),
+    };
+    context.outbox().with(crate::actor::Outbox::roll_back);
+    Err(begun)
+}
+
+fn params_missing() -> Start {
+    Start::Failed(ExitReason::Error("the world lacks what its `Params` read".into()))
+}
+
+/// An actor that ends handles nothing more, until it is restarted.
+fn halt<A: Actor>(world: &mut World, roster: &Roster<A>, id: ActorId) {
+    let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
+    if let Some(mut cell) = entity.and_then(|entity| world.get_mut::<Mailbox<A>>(entity)) {
+        cell.bypass_change_detection().held_mut().get_or_insert_default().life = Life::Failed;
+    }
+}
+
+/// An actor that closed its mailbox was restarted.
+fn reopen<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
+    let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
+    if let Some(cell) = entity.and_then(|entity| world.get::<Mailbox<A>>(entity)) {
+        cell.reopen();
+    }
+}
+
 /// An actor that stopped itself in a hook takes no more mail.
 fn close<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
     let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
@@ -277,13 +342,20 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         }
     }
 
-    fn ending(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, ids: &[ActorId], hook: Ending) {
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, ids: &[ActorId], hook: Ending, reason: Option<&ExitReason>) {
         let panicked = self.with_context(world, hub, |context, world| {
             let mut panicked = Vec::new();
             for &id in ids {
                 // SAFETY: one actor after the other; the reference ends with the call.
                 let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { continue };
                 // Two calls: a panic in one does not take the other's messages back.
+                if let Some(reason) = reason {
+                    let result = call_hook(context, id, || {
+                        state.terminate(reason, context);
+                        Ok(())
+                    });
+                    panicked.extend(result.err().map(|reason| (id, reason)));
+                }
                 if hook != Ending::Stopped {
                     let result = call_hook(context, id, || {
                         state.stopping(context);
@@ -325,37 +397,51 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         self.factory(id).map(|_| (self.config.restart, self.config.keep_mailbox))
     }
 
-    fn restart(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, failure: &Failure) -> Result<(), String> {
-        let Some(factory) = self.factory(id).cloned() else { return Err("there is no way to make fresh state".to_owned()) };
-        let mut mishaps = Vec::new();
-        let restarted = self.with_context(world, hub, |context, world| {
-            // SAFETY: the reference ends before the next is made.
-            if let Some(mut state) = unsafe { state_of(world, roster, id) } {
-                let result = call_hook(context, id, || {
-                    state.restarting(failure, context);
-                    Ok(())
-                });
-                mishaps.extend(result.err());
-            }
-            let mut fresh = panics::catch(|| factory(id))?;
-            let wish = match call_hook(context, id, || fresh.started(context)) {
-                Ok(wish) => wish,
-                Err(reason) => {
-                    mishaps.extend(panics::drop_quietly(fresh));
-                    return Err(reason);
-                }
-            };
-            // SAFETY: as above.
-            let old = unsafe { state_of(world, roster, id) }.map(|mut state| std::mem::replace(&mut *state, fresh));
-            mishaps.extend(panics::drop_quietly(old));
-            Ok(wish)
-        });
-        report_mishaps::<A>(hub, id, mishaps);
-        let wish = restarted.unwrap_or_else(|| Err("the world lacks what its `Params` read".to_owned()))?;
-        if wish.stop() {
-            close(world, roster, id);
+    fn begin(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, id: ActorId, with: Beginning<'_>) -> Start {
+        let given = with.fresh.map(|fresh| fresh.downcast_ref::<Fresh<A>>().expect("invariant: specs are made for their type"));
+        let Some(factory) = given.or_else(|| self.factory(id)).cloned() else {
+            return Start::Failed(ExitReason::Error("there is no way to make fresh state".into()));
+        };
+        match with.failure {
+            Some(failure) => self.revive(world, hub, roster, id, &factory, failure),
+            None => self.bear_one(world, hub, roster, id, &factory),
         }
-        Ok(())
+    }
+
+    fn terminate(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, reason: &ExitReason) {
+        let result = self.with_context(world, hub, |context, world| {
+            // SAFETY: the only reference.
+            let mut state = unsafe { state_of(world, roster, id) }?;
+            let hook = || {
+                state.bypass_change_detection().terminate(reason, context);
+                Ok(())
+            };
+            call_hook(context, id, hook).err()
+        });
+        report_mishaps::<A>(hub, id, result.flatten());
+    }
+
+    fn notified(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, notices: VecDeque<Notice>) {
+        let called = self.with_context(world, hub, |context, world| {
+            for notice in notices {
+                // SAFETY: the reference ends with the call.
+                let Some(mut state) = (unsafe { state_of(world, roster, id) }) else { return Ok(Wish::NONE) };
+                let wish = call_hook(context, id, || state.notified(notice, context))?;
+                if wish.stop() || wish.exit() {
+                    return Ok(wish);
+                }
+            }
+            Ok(Wish::NONE)
+        });
+        match called {
+            Some(Ok(wish)) if wish.stop() => close(world, roster, id),
+            Some(Ok(wish)) if wish.exit() => halt(world, roster, id),
+            Some(Err(reason)) => {
+                halt(world, roster, id);
+                hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Error, reason }));
+            }
+            _ => {}
+        }
     }
 
     fn undelivered(
@@ -395,6 +481,81 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
 }
 
 impl<A: Actor> ActorBehaviour<A> {
+    /// Starts one actor; it is put into the world only if that succeeds.
+    fn bear_one(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, id: ActorId, factory: &Fresh<A>) -> Start {
+        let begun = self.with_context(world, hub, |context, _| {
+            let mut state = match panics::catch(|| factory(id)) {
+                Ok(state) => state,
+                Err(panic) => return Err((Start::Failed(ExitReason::Panic(panic.into())), None)),
+            };
+            match call_start(context, id, || state.started(context)) {
+                Ok(wish) => Ok((state, wish)),
+                Err(begun) => Err((begun, panics::drop_quietly(state))),
+            }
+        });
+        let (state, wish) = match begun.unwrap_or_else(|| Err((params_missing(), None))) {
+            Ok(begun) => begun,
+            Err((begun, mishap)) => {
+                report_mishaps::<A>(hub, id, mishap);
+                return begun;
+            }
+        };
+        let entity = world.spawn((state, Mailbox::<A>::new(id))).id();
+        if let Ok(location) = world.entities().get_spawned(entity) {
+            roster.slots.insert(id, entity, location.table_id, location.table_row.index() as u32);
+        }
+        if wish.stop() {
+            close(world, roster, id);
+        }
+        Start::Running
+    }
+
+    /// Puts fresh state in place of the old.
+    fn revive(
+        &mut self,
+        world: &mut World,
+        hub: &mut Hub,
+        roster: &Roster<A>,
+        id: ActorId,
+        factory: &Fresh<A>,
+        failure: &Failure,
+    ) -> Start {
+        let mut mishaps = Vec::new();
+        let begun = self.with_context(world, hub, |context, world| {
+            // SAFETY: the reference ends before the next is made.
+            if let Some(mut state) = unsafe { state_of(world, roster, id) } {
+                let result = call_hook(context, id, || {
+                    state.restarting(failure, context);
+                    Ok(())
+                });
+                mishaps.extend(result.err());
+            }
+            let mut fresh = panics::catch(|| factory(id)).map_err(|panic| Start::Failed(ExitReason::Panic(panic.into())))?;
+            let wish = match call_start(context, id, || fresh.started(context)) {
+                Ok(wish) => wish,
+                Err(begun) => {
+                    mishaps.extend(panics::drop_quietly(fresh));
+                    return Err(begun);
+                }
+            };
+            // SAFETY: as above.
+            let old = unsafe { state_of(world, roster, id) }.map(|mut state| std::mem::replace(&mut *state, fresh));
+            mishaps.extend(panics::drop_quietly(old));
+            Ok(wish)
+        });
+        report_mishaps::<A>(hub, id, mishaps);
+        match begun.unwrap_or_else(|| Err(params_missing())) {
+            Ok(wish) => {
+                reopen(world, roster, id);
+                if wish.stop() {
+                    close(world, roster, id);
+                }
+                Start::Running
+            }
+            Err(begun) => begun,
+        }
+    }
+
     /// Runs `started` on newborn actors.
     fn start(&mut self, world: &mut World, hub: &mut Hub, births: &mut [Newborn<A>]) -> Started {
         let started = self.with_context(world, hub, |context, _| {
@@ -428,6 +589,8 @@ impl<A: Actor> ActorBehaviour<A> {
 struct Started {
     /// Actors that stopped themselves.
     closed: Vec<ActorId>,
+    /// Actors that are to end.
+    halted: Vec<ActorId>,
     failed: Vec<(ActorId, String)>,
 }
 
@@ -435,6 +598,7 @@ impl Started {
     fn note(&mut self, id: ActorId, result: Result<Wish, String>) {
         match result {
             Ok(wish) if wish.stop() => self.closed.push(id),
+            Ok(wish) if wish.exit() => self.halted.push(id),
             Ok(_) => {}
             Err(reason) => self.failed.push((id, reason)),
         }
@@ -442,14 +606,11 @@ impl Started {
 
     /// Carries it out, once the actors are in the world.
     fn settle<A: Actor>(self, world: &mut World, hub: &mut Hub, roster: &Roster<A>) {
-        let entity = |id| roster.slots.entry(id).ok().map(|entry| entry.entity);
         for id in self.closed {
             close(world, roster, id);
         }
-        for (id, _) in &self.failed {
-            if let Some(mut cell) = entity(*id).and_then(|entity| world.get_mut::<Mailbox<A>>(entity)) {
-                cell.bypass_change_detection().held_mut().get_or_insert_default().life = Life::Failed;
-            }
+        for id in self.halted.into_iter().chain(self.failed.iter().map(|failed| failed.0)) {
+            halt(world, roster, id);
         }
         let failed = self.failed.into_iter();
         hub.signals.extend(failed.map(|(id, reason)| Signal::Failed(id, Failure { kind: FailureKind::Start, reason })));

@@ -14,9 +14,10 @@ use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::keeper::{Keeper, Runner};
+use super::lives::{LifeStep, Lives};
 use super::tick::WakeList;
 use super::timers::Timers;
-use crate::actor::{Actor, ActorRefs, AtWork, Desk, HasMailbox, Newborn, WorldNo};
+use crate::actor::{Actor, ActorRefs, AtWork, Desk, ExitReason, HasMailbox, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -135,10 +136,18 @@ pub struct Stats {
     pub failures: u64,
     /// Restarts.
     pub restarts: u64,
-    /// Actors that were given up after a failure, and stopped.
+    /// Actors that were given up after a failure, and supervisors that gave up; they stopped.
     pub given_up: u64,
     /// What became of asks.
     pub asks: AskStats,
+    /// Incarnations that ended, for whatever reason.
+    pub exits: u64,
+    /// Starts of supervised children that failed.
+    pub failed_starts: u64,
+    /// Children that did not stop in time and were killed.
+    pub forced: u64,
+    /// Notices handed over.
+    pub notices: u64,
     /// Messages to ids of no actor type that this world knows.
     pub unroutable: u64,
     /// Values emitted to an outlet whose receiver was full or gone.
@@ -155,6 +164,8 @@ pub(crate) struct Engine {
     /// Where other threads bring answers.
     pub(crate) desk: Desk,
     pub(crate) runners: Vec<Box<dyn Runner>>,
+    /// Ties, supervisors, and what is under way between them.
+    pub(crate) lives: Lives,
     /// Kinds with mail for the next round.
     pub(super) awake: WakeList,
     /// Kinds whose actors are visited once a tick.
@@ -189,6 +200,7 @@ impl Engine {
             hub: Box::new(hub),
             desk,
             runners: Vec::new(),
+            lives: Lives::new(),
             awake: WakeList::default(),
             ticking: Vec::new(),
             stalled: Vec::new(),
@@ -264,7 +276,8 @@ impl Engine {
         if behaviour.ticks() {
             self.ticking.push(kind);
         }
-        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel: Wheel::new(self.hub.tick) }));
+        let wheel = Wheel::new(self.hub.tick);
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel, places: Vec::new() }));
         self.awake.add_kind();
         Ok(kind)
     }
@@ -303,6 +316,9 @@ impl Engine {
             let births = next(self);
             let ids: Vec<ActorId> = births.iter().map(|birth| birth.id).collect();
             self.bear_now(world, births);
+            if self.lives.told.is_some() {
+                ids.iter().for_each(|&id| self.tell_step(id, LifeStep::Started));
+            }
             (!ids.is_empty()).then_some(ids)
         });
         ActorRefs::new(batches.flatten())
@@ -348,10 +364,11 @@ impl Engine {
     }
 
     /// Whether a tick would find nothing to do.
-    pub(crate) fn is_idle(&mut self) -> bool {
+    pub(crate) fn is_idle(&mut self, world: &World) -> bool {
         self.hub.collect(1);
         self.gather();
-        self.is_quiet() && self.desk.is_empty()
+        let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
+        self.is_quiet() && self.desk.is_empty() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
 
     /// Stops all actors; mail that is left becomes dead letters.
@@ -368,7 +385,7 @@ impl Engine {
             for kind in (0..self.runners.len()).rev() {
                 let mut ids = self.runners[kind].all_ids();
                 ids.reverse();
-                self.stop(world, &ids);
+                self.stop(world, &ids, &ExitReason::Shutdown);
             }
             // Hooks of those who stopped may have spawned others.
             self.hub.collect(1);

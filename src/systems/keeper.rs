@@ -1,6 +1,7 @@
 //! One actor type, with its own type forgotten: what the engine calls.
 
 use std::any::{Any, type_name};
+use std::collections::VecDeque;
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::ComponentId;
@@ -8,16 +9,17 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
 use super::asks::EndedAsk;
-use super::behaviour::{Behaviour, Ending};
+use super::behaviour::{Beginning, Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
+use super::node::Place;
 use super::timers::TypeTimers;
-use crate::actor::{Failure, FailureKind, HasMailbox, LaneSlot, Outbox, Signal, Timer, Undelivered, drop_because};
+use crate::actor::{ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Timer, Undelivered, drop_because};
 use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::panics;
-use crate::supervision::{Failed, Verdict};
+use crate::supervision::{Failed, Start, Verdict};
 use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
@@ -39,10 +41,21 @@ pub(crate) trait Runner: Send {
     fn begin_tick(&mut self) -> bool;
     /// Handles the mail that waits; `false` if nobody could.
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
+    /// Actors that wait to be put into the world.
+    fn newborn(&self) -> Vec<ActorId>;
     /// Puts newborn actors into the world.
     fn bear(&mut self, world: &mut World, hub: &mut Hub);
 
-    fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending);
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending, reason: Option<&ExitReason>);
+    /// Starts an incarnation: of a newborn, or in place of the one that ended.
+    fn begin(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, with: Beginning<'_>, keep_mailbox: bool) -> Start;
+    fn terminate(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, reason: &ExitReason);
+    fn notified(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notices: VecDeque<Notice>);
+    /// Lets an actor handle nothing more until it is restarted.
+    fn halt(&mut self, world: &mut World, id: ActorId);
+    /// Whose child it is, if it has a supervisor.
+    fn place(&self, id: ActorId) -> Option<Place>;
+    fn set_place(&mut self, id: ActorId, place: Place);
     fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]);
     fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
     fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure);
@@ -63,6 +76,8 @@ pub(crate) struct Keeper<A: HasMailbox> {
     pub(crate) system: Option<MailSystem<A>>,
     /// Mail for later.
     pub(crate) wheel: Wheel<Timer<A::Msg>>,
+    /// Supervised actors' places, by slot.
+    pub(crate) places: Vec<Place>,
 }
 
 impl<A: HasMailbox> Keeper<A> {
@@ -82,6 +97,22 @@ impl<A: HasMailbox> Keeper<A> {
     /// Gives one actor mailbox settings of its own; `false` if it does not live.
     pub(crate) fn configure(&self, world: &mut World, id: ActorId, config: MailboxConfig<A::Msg>) -> bool {
         self.with_held(world, id, |held| held.config = Some(Box::new(config))).is_some()
+    }
+
+    /// Lets an actor run on that was restarted in place.
+    fn resume(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, keep_mailbox: bool) {
+        let resumed = self.with_held(world, id, |held| {
+            held.life = Life::Running;
+            let drops = !keep_mailbox && !held.kept.is_empty();
+            let dropped = drops.then(|| Box::new(Held { kept: std::mem::take(&mut held.kept), ..Held::default() }));
+            (dropped, held.kept.has_due() || !held.parked.is_empty())
+        });
+        if let Some((dropped, has_due)) = resumed {
+            self.bury(hub, dropped, DeadReason::Restarted);
+            if has_due {
+                self.roster.due.push(id.slot());
+            }
+        }
     }
 
     /// Turns all that a mailbox holds into dead letters.
@@ -182,13 +213,53 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         }
     }
 
+    fn newborn(&self) -> Vec<ActorId> {
+        self.roster.births.iter().map(|birth| birth.id).collect()
+    }
+
     fn bear(&mut self, world: &mut World, hub: &mut Hub) {
         let births = std::mem::take(&mut self.roster.births);
         self.behaviour.bear(world, hub, &mut self.roster, births);
     }
 
-    fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending) {
-        self.behaviour.ending(world, hub, &self.roster, ids, hook);
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId], hook: Ending, reason: Option<&ExitReason>) {
+        self.behaviour.ending(world, hub, &self.roster, ids, hook, reason);
+    }
+
+    fn begin(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, with: Beginning<'_>, keep_mailbox: bool) -> Start {
+        let begun = self.behaviour.begin(world, hub, &mut self.roster, id, with);
+        if begun == Start::Running && with.failure.is_some() {
+            self.resume(world, hub, id, keep_mailbox);
+        }
+        begun
+    }
+
+    fn terminate(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, reason: &ExitReason) {
+        self.behaviour.terminate(world, hub, &self.roster, id, reason);
+    }
+
+    fn notified(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notices: VecDeque<Notice>) {
+        self.behaviour.notified(world, hub, &self.roster, id, notices);
+    }
+
+    fn halt(&mut self, world: &mut World, id: ActorId) {
+        self.with_held(world, id, |held| held.life = Life::Failed);
+    }
+
+    fn place(&self, id: ActorId) -> Option<Place> {
+        let place = self.places.get(id.slot() as usize).copied().filter(|place| place.is_taken())?;
+        self.entity(id).map(|_| place)
+    }
+
+    fn set_place(&mut self, id: ActorId, place: Place) {
+        let slot = id.slot() as usize;
+        if slot >= self.places.len() {
+            if !place.is_taken() {
+                return;
+            }
+            self.places.resize(slot + 1, Place::NONE);
+        }
+        self.places[slot] = place;
     }
 
     /// Strikes actors out and despawns them. Their ids become free in the order given.
@@ -196,6 +267,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         let mut gone = Vec::with_capacity(ids.len());
         for &id in ids {
             if let Some(entity) = self.roster.slots.remove(id) {
+                self.set_place(id, Place::NONE);
                 hub.family.remove(id);
                 hub.ended += 1;
                 hub.nurseries[self.roster.kind as usize].free(id);
@@ -216,6 +288,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
         // It may have been told to stop since, which struck it out already.
         if self.roster.slots.remove(id).is_some() {
+            self.set_place(id, Place::NONE);
             hub.family.remove(id);
             hub.ended += 1;
             hub.nurseries[self.roster.kind as usize].free(id);
@@ -241,19 +314,15 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         }
         hub.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
-        if let Err(reason) = self.behaviour.restart(world, hub, &self.roster, id, failure) {
-            hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
-            return Verdict::Restart;
-        }
-        let resumed = self.with_held(world, id, |held| {
-            held.life = Life::Running;
-            let dropped = (!keep_mailbox).then(|| Box::new(Held { kept: std::mem::take(&mut held.kept), ..Held::default() }));
-            (dropped, held.kept.has_due() || !held.parked.is_empty())
-        });
-        if let Some((dropped, has_due)) = resumed {
-            self.bury(hub, dropped, DeadReason::Restarted);
-            if has_due {
-                self.roster.due.push(id.slot());
+        match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {
+            Start::Running => {}
+            Start::Ignored => return Verdict::GiveUp,
+            Start::Failed(reason) => {
+                let reason = match reason {
+                    ExitReason::Error(text) | ExitReason::Panic(text) => text.as_ref().to_owned(),
+                    other => other.to_string(),
+                };
+                hub.signals.push(Signal::Failed(id, Failure { kind: FailureKind::Start, reason }));
             }
         }
         Verdict::Restart

@@ -15,10 +15,13 @@ use bevy_ecs::world::World;
 
 use super::behaviour::Ending;
 use super::engine::Engine;
-use crate::actor::{Act, Failure, Signal};
-use crate::id::ActorId;
+use super::lives::{How, LifeStep};
+use super::node::Place;
+use crate::actor::{Act, ExitReason, Failure, Notice, Signal};
+use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadLetter, DeadReason};
-use crate::supervision::{Failed, Verdict};
+use crate::supervision::Failed;
+use crate::world::Lost;
 
 /// Dead letters that a round logs one by one, and failures beyond which it sums up.
 const LOGGED_MAX: usize = 8;
@@ -27,7 +30,7 @@ impl Engine {
     /// Settles what the round brought.
     #[inline]
     pub(super) fn settle(&mut self, world: &mut World) {
-        if self.newborn.is_empty() && !self.hub.has_deeds() && self.hub.dead.is_empty() {
+        if self.newborn.is_empty() && !self.hub.has_deeds() && !self.lives.has_deeds() && self.hub.dead.is_empty() {
             return;
         }
         self.settle_all(world);
@@ -36,9 +39,21 @@ impl Engine {
     #[cold]
     fn settle_all(&mut self, world: &mut World) {
         self.bear(world);
-        let signals = std::mem::take(&mut self.hub.signals);
+        if self.lives.has_deeds() {
+            self.hand_over_notices(world);
+            self.take_turns();
+            self.work_off(world);
+        }
+        if !self.hub.orders.is_empty() {
+            self.heed_orders(world);
+            self.work_off(world);
+        }
+        let mut signals = std::mem::take(&mut self.hub.signals);
         let acts = std::mem::take(&mut self.hub.acts);
-        if self.heed(world, signals) {
+        if self.heed(world, &mut signals) {
+            // The list goes back for its memory, in front of what came meanwhile.
+            signals.append(&mut self.hub.signals);
+            self.hub.signals = signals;
             self.supervise(world);
         }
         self.carry_out(world, acts);
@@ -53,6 +68,7 @@ impl Engine {
         kinds.sort_unstable();
         kinds.dedup();
         for kind in kinds {
+            self.tell_births(kind);
             self.runners[kind as usize].bear(world, &mut self.hub);
         }
         for (parent, child) in kin {
@@ -64,10 +80,18 @@ impl Engine {
         }
     }
 
+    fn tell_births(&mut self, kind: Kind) {
+        if self.lives.told.is_some() {
+            for id in self.runners[kind as usize].newborn() {
+                self.tell_step(id, LifeStep::Started);
+            }
+        }
+    }
+
     /// Applies what the engine noticed; `true` if somebody failed.
-    fn heed(&mut self, world: &mut World, signals: Vec<Signal>) -> bool {
+    fn heed(&mut self, world: &mut World, signals: &mut Vec<Signal>) -> bool {
         let mut failures = 0;
-        for signal in signals {
+        for signal in signals.drain(..) {
             match signal {
                 Signal::Failed(id, failure) => {
                     self.note_failure(id, &failure);
@@ -121,33 +145,41 @@ impl Engine {
         }
     }
 
-    /// Finds the failed actors and restarts them or gives them up.
+    /// Finds the failed actors, ends their incarnations, and lets those decide who watch over them.
     fn supervise(&mut self, world: &mut World) {
         let mut failed: Vec<(ActorId, Entity)> =
             world.query::<(Entity, &Failed)>().iter(world).map(|(entity, failed)| (failed.id, entity)).collect();
         failed.sort_unstable();
-        let mut given_up = Vec::new();
         for (id, entity) in failed {
-            let Some(Failed { failure, .. }) = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take()) else {
-                continue;
-            };
-            let runner = &mut self.runners[id.kind() as usize];
-            match runner.supervise(world, &mut self.hub, id, &failure) {
-                Verdict::Restart => self.stats.restarts += 1,
-                Verdict::GiveUp => {
-                    let actor_type = runner.type_name();
-                    if self.hub.may_log() {
-                        tracing::error!(actor = %id, actor_type, reason = %failure.reason, "an actor is given up after its failure, and stops");
-                    }
-                    given_up.push(id);
-                }
-            }
-            if self.runners[id.kind() as usize].has_mail() {
-                self.awake.wake(id.kind());
+            if let Some(Failed { failure, .. }) = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take()) {
+                self.end_failed(world, id, &failure);
+                self.restart_at_once(world);
             }
         }
-        self.stats.given_up += given_up.len() as u64;
-        self.stop(world, &given_up);
+        self.work_off(world);
+    }
+
+    /// If all that an end brought is that the same actor is restarted, that need not wait for the other ends of the round: its
+    /// memory is at hand now.
+    pub(super) fn restart_at_once(&mut self, world: &mut World) {
+        if self.lives.only_a_restart() {
+            self.work_off(world);
+        }
+    }
+
+    fn end_failed(&mut self, world: &mut World, id: ActorId, failure: &Failure) {
+        if !self.lives(id) {
+            return;
+        }
+        let reason = ExitReason::from(failure);
+        if self.place(id).is_none() && self.lives.is_plain() {
+            // Nobody but the root is concerned.
+            self.runners[id.kind() as usize].terminate(world, &mut self.hub, id, &reason);
+            self.stats.exits += 1;
+            self.guard(world, id, failure, &reason);
+        } else {
+            self.end(world, id, reason, true);
+        }
     }
 
     fn carry_out(&mut self, world: &mut World, mut acts: Vec<Act>) {
@@ -156,57 +188,137 @@ impl Engine {
         let mut stops = Vec::new();
         for act in acts {
             match act {
-                Act::Stop(id) => stops.push(id),
+                Act::Stop(id) => stops.push((id, false)),
+                Act::Leave(id) => stops.push((id, true)),
                 Act::Emit { port, value } => self.emitted.push((port, value)),
                 Act::Answer(_) | Act::Return(_) => unreachable!("invariant: taken out above"),
             }
         }
-        self.stop(world, &stops);
+        for group in stops.chunk_by(|a, b| a.1 == b.1) {
+            let ids: Vec<ActorId> = group.iter().map(|stop| stop.0).collect();
+            let reason = if group[0].1 { ExitReason::Normal } else { ExitReason::Shutdown };
+            self.stop(world, &ids, &reason);
+        }
     }
 
     /// Stops actors and their children. Those without children go in batches by type.
-    pub(crate) fn stop(&mut self, world: &mut World, ids: &[ActorId]) {
+    pub(crate) fn stop(&mut self, world: &mut World, ids: &[ActorId], reason: &ExitReason) {
         for group in ids.chunk_by(|a, b| a.kind() == b.kind()) {
             if group[0].kind() as usize >= self.runners.len() {
                 continue;
             }
-            if self.hub.family.is_empty() {
-                self.stop_leaves(world, &once_each(group));
+            if self.hub.family.is_empty() && self.lives.is_plain() {
+                self.stop_leaves(world, &once_each(group), reason);
             } else {
-                group.iter().for_each(|&id| self.stop_tree(world, id));
+                group.iter().for_each(|&id| self.stop_one(world, id, reason));
             }
         }
-        self.gather();
+        self.work_off(world);
     }
 
-    fn stop_leaves(&mut self, world: &mut World, ids: &[ActorId]) {
+    fn stop_leaves(&mut self, world: &mut World, ids: &[ActorId], reason: &ExitReason) {
         let Some(first) = ids.first() else { return };
         let runner = &mut self.runners[first.kind() as usize];
-        runner.ending(world, &mut self.hub, ids, Ending::Both);
+        let live = runner.live();
+        runner.ending(world, &mut self.hub, ids, Ending::Both, Some(reason));
         runner.remove(world, &mut self.hub, ids);
+        self.stats.exits += (live - runner.live()) as u64;
     }
 
-    /// Stops an actor after its children, the youngest first. Not recursive: trees may be deep.
-    fn stop_tree(&mut self, world: &mut World, id: ActorId) {
+    fn stop_one(&mut self, world: &mut World, id: ActorId, reason: &ExitReason) {
+        if !self.lives(id) {
+            return;
+        }
+        if self.lives.is_supervisor(id) {
+            self.take_signal(world, id, None, reason.clone(), How::Parent);
+        } else if self.place(id) == Some(Place::ORPHAN) {
+            // It had its time when its supervisor went.
+            self.finish(world, id, ExitReason::Killed);
+        } else if self.place(id).is_some() {
+            self.end(world, id, reason.clone(), true);
+        } else {
+            self.stop_tree(world, id, true, reason);
+        }
+    }
+
+    /// Stops an actor for good, after its children, the youngest first. With `ends`, its incarnation is still to be ended; that
+    /// of its children always is. Not recursive: trees may be deep.
+    pub(super) fn stop_tree(&mut self, world: &mut World, id: ActorId, ends: bool, reason: &ExitReason) {
         if !self.is_alive(id) {
             return;
         }
+        let parent = self.hub.family.parent(id);
         let mut stack = vec![id];
-        self.run_ending(world, id, Ending::Stopping);
+        self.run_ending(world, id, Ending::Stopping, ends.then_some(reason));
         while let Some(&top) = stack.last() {
             if let Some(child) = self.hub.family.youngest_child(top) {
-                self.run_ending(world, child, Ending::Stopping);
+                self.run_ending(world, child, Ending::Stopping, Some(&ExitReason::Shutdown));
                 stack.push(child);
             } else {
                 stack.pop();
-                self.run_ending(world, top, Ending::Stopped);
-                self.runners[top.kind() as usize].remove(world, &mut self.hub, &[top]);
+                self.run_ending(world, top, Ending::Stopped, None);
+                let reason = if top == id { reason } else { &ExitReason::Shutdown };
+                self.bury_one(world, top, ends || top != id, reason);
             }
+        }
+        if let Some(parent) = parent {
+            self.give_notice(parent, Notice::Stopped { actor: id, reason: reason.clone() });
         }
     }
 
-    fn run_ending(&mut self, world: &mut World, id: ActorId, hook: Ending) {
-        self.runners[id.kind() as usize].ending(world, &mut self.hub, &[id], hook);
+    /// Takes an actor out of the world, and tells those that are tied to it.
+    fn bury_one(&mut self, world: &mut World, id: ActorId, ends: bool, reason: &ExitReason) {
+        if ends {
+            self.cut_ties(id, reason);
+        }
+        let watchers = self.lives.ties.forget(id);
+        self.runners[id.kind() as usize].remove(world, &mut self.hub, &[id]);
+        for watcher in watchers {
+            self.give_notice(watcher, Notice::Stopped { actor: id, reason: reason.clone() });
+        }
+    }
+
+    /// Runs a hook; `terminate` first, if the incarnation ends with a reason.
+    fn run_ending(&mut self, world: &mut World, id: ActorId, hook: Ending, reason: Option<&ExitReason>) {
+        if let Some(reason) = reason {
+            self.tell_step(id, LifeStep::Terminating(reason.clone()));
+        }
+        let before = self.hub.orders.len();
+        self.runners[id.kind() as usize].ending(world, &mut self.hub, &[id], hook, reason);
+        // It is going already: what it orders about itself comes too late.
+        self.hub.orders.truncate(before);
+    }
+
+    /// Actors whose entity the host despawned.
+    pub(super) fn settle_lost(&mut self, world: &mut World) {
+        for (id, held) in world.get_resource_mut::<Lost>().map(|mut lost| lost.take()).unwrap_or_default() {
+            let place = self.place(id);
+            // Its children stop as if it had been told to.
+            while let Some(child) = self.hub.family.youngest_child(id) {
+                self.stop(world, &[child], &ExitReason::Shutdown);
+            }
+            let was_there = self.is_alive(id);
+            self.runners[id.kind() as usize].forget_lost(&mut self.hub, id, held);
+            if was_there {
+                self.mourn(world, id, place);
+            }
+        }
+        self.work_off(world);
+    }
+
+    /// The host took an actor away: to all that are concerned it was killed.
+    fn mourn(&mut self, world: &mut World, id: ActorId, place: Option<Place>) {
+        let reason = ExitReason::Killed;
+        if self.lives.is_supervisor(id) {
+            self.orphan_children(world, id);
+        }
+        self.cut_ties(id, &reason);
+        for watcher in self.lives.ties.forget(id) {
+            self.give_notice(watcher, Notice::Stopped { actor: id, reason: reason.clone() });
+        }
+        if let Some(place) = place.filter(|&place| place != Place::ORPHAN) {
+            self.lose_child(place, id);
+        }
     }
 
     /// Logs a few dead letters and hands all on to those who subscribed. Without subscribers only samples

@@ -277,6 +277,9 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         if wish.stop() {
             cell.close();
             self.bury_held(cell);
+        } else if wish.exit() {
+            // SAFETY: the actor is in this worker's block.
+            unsafe { cell.held() }.get_or_insert_default().life = Life::Failed;
         }
     }
 

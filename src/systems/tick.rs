@@ -14,7 +14,6 @@ use super::hub::LOG_LINES;
 use super::sets::ActorRound;
 use crate::actor::Act;
 use crate::id::Kind;
-use crate::world::Lost;
 
 /// Starts a tick: counts it, and wakes what could not run in the last.
 pub(crate) fn begin_tick(engine: &mut Engine) {
@@ -95,12 +94,9 @@ impl WakeList {
 impl Engine {
     fn begin_rounds(&mut self, world: &mut World) {
         self.hub.round = 0;
-        for (id, held) in world.get_resource_mut::<Lost>().map(|mut lost| lost.take()).unwrap_or_default() {
-            // Its children stop as if it had been told to.
-            while let Some(child) = self.hub.family.youngest_child(id) {
-                self.stop(world, &[child]);
-            }
-            self.runners[id.kind() as usize].forget_lost(&mut self.hub, id, held);
+        self.settle_lost(world);
+        if !self.lives.wheel.is_empty() {
+            self.ring(world);
         }
         self.hub.collect(1);
         self.gather();
@@ -155,7 +151,7 @@ impl Engine {
 
     /// Whether nothing is left to do.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.awake.is_empty() && self.newborn.is_empty() && !self.hub.has_deeds()
+        self.awake.is_empty() && self.newborn.is_empty() && !self.hub.has_deeds() && !self.lives.has_deeds()
     }
 
     /// Hands mail and births from the outboxes to their types, in the order of the outboxes.

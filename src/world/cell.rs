@@ -27,6 +27,7 @@ use bevy_ecs::lifecycle::HookContext;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::DeferredWorld;
 
+use super::History;
 use crate::actor::HasMailbox;
 use crate::id::ActorId;
 use crate::mailbox::{Envelope, KeptMail, MailboxConfig};
@@ -69,7 +70,7 @@ pub(crate) struct Held<M> {
     pub(crate) life: Life,
     pub(crate) config: Option<Box<MailboxConfig<M>>>,
     /// Ticks of the restarts within the supervisor's window.
-    pub(crate) restarts: VecDeque<u64>,
+    pub(crate) restarts: History,
 }
 
 impl<M> Default for Held<M> {
@@ -81,7 +82,7 @@ impl<M> Default for Held<M> {
             muted: 0,
             life: Life::Running,
             config: None,
-            restarts: VecDeque::new(),
+            restarts: History::default(),
         }
     }
 }
@@ -122,6 +123,11 @@ impl<A: HasMailbox> Mailbox<A> {
     /// Takes no more mail.
     pub(crate) fn close(&self) {
         self.id.fetch_or(CLOSED, Ordering::Relaxed);
+    }
+
+    /// Takes mail again: the actor closed it, and was restarted.
+    pub(crate) fn reopen(&self) {
+        self.id.fetch_and(!CLOSED, Ordering::Relaxed);
     }
 
     fn is_closed(&self) -> bool {
@@ -193,6 +199,10 @@ pub(crate) struct Lost(Mutex<Vec<Loss>>);
 type Loss = (ActorId, Option<Box<dyn Any + Send>>);
 
 impl Lost {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_ok_and(|losses| losses.is_empty())
+    }
+
     pub(crate) fn take(&mut self) -> Vec<Loss> {
         self.0.get_mut().map(std::mem::take).unwrap_or_default()
     }

@@ -64,6 +64,10 @@ impl Family {
         self.links.get(&actor)?.youngest_child
     }
 
+    pub(crate) fn parent(&self, actor: ActorId) -> Option<ActorId> {
+        self.links.get(&actor)?.parent
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }

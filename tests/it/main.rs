@@ -15,6 +15,7 @@ mod mail_system;
 mod order;
 mod overflow;
 mod recipient;
+mod supervision;
 mod support;
 mod ticking;
 mod timers;

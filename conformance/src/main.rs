@@ -1,0 +1,30 @@
+//! Runs recorded cases of other systems through throng, and says which differ.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use throng_conformance::otp;
+use throng_conformance::report::report;
+
+/// Runs recorded cases through throng.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Supervision, links and monitors, recorded from Erlang/OTP.
+    Otp {
+        /// One case a line, as JSON.
+        file: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().suite {
+        Suite::Otp { file } => report(&file, otp::run),
+    }
+}

@@ -1,0 +1,303 @@
+//! The planner of simple_one_for_one: any number of children of one template.
+//!
+//! # Model
+//!
+//! Children have no order and no names; a key is all there is of one that runs, and a bit. So a child costs its
+//! carrier's eight bytes and that bit, and every input is O(1).
+//!
+//! # Source
+//!
+//! Erlang/OTP, `supervisor`: section "Supervision Principles", simple_one_for_one.
+
+use std::collections::BTreeMap;
+
+use super::Verdict;
+use super::plan::{Ask, Child, ChildError, Input, Key, Output, Outputs, Start, Token};
+use super::rules::{AutoShutdown, ChildRules, RestartPolicy, SupervisorRules};
+use crate::actor::ExitReason;
+use crate::world::History;
+
+/// What a child that is not just running is at.
+#[derive(Debug)]
+enum Doing {
+    /// It is started for the first time.
+    Starting(Token),
+    /// It is restarted.
+    Reviving,
+    /// It waits for its turn, which is in the window already or is yet to be counted.
+    Restarting { counted: bool },
+    /// It was told to stop.
+    Stopping(Token),
+}
+
+/// One supervisor's plan. `S` is what the carrier keeps for a child.
+#[derive(Debug)]
+pub(crate) struct Pool<S> {
+    rules: SupervisorRules,
+    template: ChildRules,
+    history: History,
+    children: Vec<Option<S>>,
+    free: Vec<Key>,
+    /// By key: whether the present incarnation lives.
+    up: Vec<u64>,
+    /// Children that live.
+    live: usize,
+    /// Looked up only, but for the end of all.
+    doing: BTreeMap<Key, Doing>,
+    leaving: Option<ExitReason>,
+    has_left: bool,
+}
+
+impl<S> Pool<S> {
+    pub(crate) fn new(rules: SupervisorRules, template: ChildRules) -> Self {
+        Self {
+            rules,
+            template,
+            history: History::default(),
+            children: Vec::new(),
+            free: Vec::new(),
+            up: Vec::new(),
+            live: 0,
+            doing: BTreeMap::new(),
+            leaving: None,
+            has_left: false,
+        }
+    }
+
+    /// It starts without children.
+    pub(crate) fn boot(&mut self, out: &mut Outputs<S>) {
+        out.push(Output::Booted);
+    }
+
+    /// Takes one input.
+    pub(crate) fn feed(&mut self, now: u64, input: Input<S>, out: &mut Outputs<S>) {
+        if self.has_left {
+            return;
+        }
+        match input {
+            Input::Exited(key, reason) => self.exited(key, &reason, now, out),
+            Input::Started(key, start) => self.started(key, start, out),
+            Input::Turn(key) => {
+                if let Some(Doing::Restarting { counted }) = self.doing.get(&key) {
+                    let counted = *counted;
+                    self.doing.remove(&key);
+                    self.restart(key, counted, now, out);
+                }
+            }
+            Input::Deadline(key) => {
+                if self.leaving.is_some() {
+                    out.push(Output::KillAll);
+                } else if matches!(self.doing.get(&key), Some(Doing::Stopping(_))) {
+                    out.push(Output::Kill(key));
+                }
+            }
+            Input::Leave(reason) => self.leave(reason, out),
+            Input::Ask(token, ask) => self.ask(token, ask, out),
+        }
+    }
+
+    pub(crate) fn data(&self, key: Key) -> Option<&S> {
+        self.children.get(key as usize)?.as_ref()
+    }
+
+    pub(crate) fn data_mut(&mut self, key: Key) -> Option<&mut S> {
+        self.children.get_mut(key as usize)?.as_mut()
+    }
+
+    /// Whether a child's present incarnation lives.
+    pub(crate) fn is_up(&self, key: Key) -> bool {
+        self.up.get(key as usize / 64).is_some_and(|word| word >> (key % 64) & 1 == 1)
+    }
+
+    pub(crate) fn template(&self) -> &ChildRules {
+        &self.template
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// All children, by key.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &S)> {
+        self.children.iter().zip(0..).filter_map(|(child, key)| Some((key, child.as_ref()?)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.children.len() - self.free.len()
+    }
+
+    fn set_up(&mut self, key: Key, up: bool) {
+        let (word, bit) = (key as usize / 64, 1_u64 << (key % 64));
+        if word >= self.up.len() {
+            self.up.resize(word + 1, 0);
+        }
+        let was = self.up[word] & bit != 0;
+        if up {
+            self.up[word] |= bit;
+        } else {
+            self.up[word] &= !bit;
+        }
+        self.live = self.live + usize::from(up) - usize::from(was);
+    }
+
+    fn remove(&mut self, key: Key, out: &mut Outputs<S>) {
+        if let Some(data) = self.children.get_mut(key as usize).and_then(Option::take) {
+            self.doing.remove(&key);
+            self.free.push(key);
+            out.push(Output::Removed(key, data));
+        }
+    }
+
+    fn started(&mut self, key: Key, start: Start, out: &mut Outputs<S>) {
+        let doing = if self.doing.is_empty() { None } else { self.doing.remove(&key) };
+        let token = match doing {
+            Some(Doing::Starting(token)) => Some(token),
+            _ => None,
+        };
+        match start {
+            Start::Running => {
+                self.set_up(key, true);
+                out.extend(token.map(|token| Output::Reply(token, Ok(Some(key)))));
+                if self.leaving.is_some() {
+                    out.push(Output::Stop(key, self.template.shutdown));
+                }
+            }
+            Start::Ignored => {
+                self.remove(key, out);
+                out.extend(token.map(|token| Output::Reply(token, Ok(None))));
+                self.check_left(out);
+            }
+            Start::Failed(reason) => match token {
+                Some(token) => {
+                    self.remove(key, out);
+                    out.push(Output::Reply(token, Err(ChildError::Start(reason))));
+                    self.check_left(out);
+                }
+                None if self.leaving.is_some() => {
+                    self.remove(key, out);
+                    self.check_left(out);
+                }
+                None => self.wait(key, false, 0, out),
+            },
+        }
+    }
+
+    fn wait(&mut self, key: Key, counted: bool, ticks: u64, out: &mut Outputs<S>) {
+        self.doing.insert(key, Doing::Restarting { counted });
+        out.push(Output::Later { key, ticks });
+    }
+
+    fn exited(&mut self, key: Key, reason: &ExitReason, now: u64, out: &mut Outputs<S>) {
+        if !self.is_up(key) {
+            return;
+        }
+        self.set_up(key, false);
+        let ordered = if self.doing.is_empty() { None } else { self.doing.remove(&key) };
+        if let Some(Doing::Stopping(token)) = ordered {
+            self.remove(key, out);
+            out.push(Output::Reply(token, Ok(None)));
+            return self.check_left(out);
+        }
+        if self.leaving.is_some() {
+            self.remove(key, out);
+            return self.check_left(out);
+        }
+        let restarts = match self.template.restart {
+            RestartPolicy::Permanent => true,
+            RestartPolicy::Transient => !reason.is_normal(),
+            RestartPolicy::Temporary => false,
+        };
+        if restarts {
+            return self.restart(key, false, now, out);
+        }
+        self.remove(key, out);
+        let leaves = self.template.significant
+            && match self.rules.auto_shutdown {
+                AutoShutdown::Never => false,
+                AutoShutdown::AnySignificant => true,
+                AutoShutdown::AllSignificant => self.len() == 0,
+            };
+        if leaves {
+            self.leave(ExitReason::Shutdown, out);
+        }
+    }
+
+    fn restart(&mut self, key: Key, counted: bool, now: u64, out: &mut Outputs<S>) {
+        if !counted {
+            if self.rules.intensity.decide(&mut self.history, now) == Verdict::GiveUp {
+                out.push(Output::GaveUp);
+                self.remove(key, out);
+                return self.leave(ExitReason::Shutdown, out);
+            }
+            let ticks = self.rules.delay(self.history.len(), now);
+            if ticks > 0 {
+                return self.wait(key, true, ticks, out);
+            }
+        }
+        // Workers start at once: only a supervisor is worth a note.
+        out.push(Output::Start(key));
+    }
+
+    /// A restart takes its time: its end will be told with [`Input::Started`].
+    pub(crate) fn note_reviving(&mut self, key: Key) {
+        self.doing.entry(key).or_insert(Doing::Reviving);
+    }
+
+    fn leave(&mut self, reason: ExitReason, out: &mut Outputs<S>) {
+        if self.leaving.is_some() {
+            return;
+        }
+        self.leaving = Some(reason);
+        let waiting: Vec<Key> =
+            self.doing.iter().filter(|(_, doing)| matches!(doing, Doing::Restarting { .. })).map(|(&key, _)| key).collect();
+        waiting.into_iter().for_each(|key| self.remove(key, out));
+        if self.live > 0 {
+            out.push(Output::StopAll(self.template.shutdown));
+        }
+        self.check_left(out);
+    }
+
+    fn check_left(&mut self, out: &mut Outputs<S>) {
+        if self.live == 0
+            && !self.doing.values().any(|doing| matches!(doing, Doing::Starting(_) | Doing::Reviving))
+            && let Some(reason) = self.leaving.clone()
+        {
+            self.has_left = true;
+            out.push(Output::Exit(reason));
+        }
+    }
+
+    fn ask(&mut self, token: Token, ask: Ask<S>, out: &mut Outputs<S>) {
+        if self.leaving.is_some() {
+            return out.push(Output::Reply(token, Err(ChildError::NoProc)));
+        }
+        match ask {
+            Ask::Start(_, data) => {
+                let key = self.free.pop().unwrap_or_else(|| {
+                    self.children.push(None);
+                    (self.children.len() - 1) as Key
+                });
+                self.children[key as usize] = Some(data);
+                self.doing.insert(key, Doing::Starting(token));
+                out.push(Output::Start(key));
+            }
+            Ask::Terminate(Child::Key(key)) => self.terminate(token, key, out),
+            Ask::Terminate(Child::Gone) => out.push(Output::Reply(token, Ok(None))),
+            Ask::Terminate(Child::Stranger) => out.push(Output::Reply(token, Err(ChildError::NotFound))),
+            Ask::Terminate(Child::Name(_)) | Ask::Restart(_) | Ask::Delete(_) => {
+                out.push(Output::Reply(token, Err(ChildError::SimpleOneForOne)));
+            }
+        }
+    }
+
+    fn terminate(&mut self, token: Token, key: Key, out: &mut Outputs<S>) {
+        if self.is_up(key) && !self.doing.contains_key(&key) {
+            self.doing.insert(key, Doing::Stopping(token));
+            return out.push(Output::Stop(key, self.template.shutdown));
+        }
+        if let Some(Doing::Restarting { .. }) = self.doing.get(&key) {
+            self.remove(key, out);
+        }
+        out.push(Output::Reply(token, Ok(None)));
+    }
+}
