@@ -11,6 +11,7 @@ mod panics;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;
+pub mod statechart;
 mod supervision;
 mod systems;
 mod throng;

@@ -1,0 +1,5 @@
+//! Recorded cases of other systems, run through throng: one module a suite.
+
+pub mod gen_statem;
+pub mod report;
+pub mod xstate;

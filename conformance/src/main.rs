@@ -1,0 +1,37 @@
+//! Runs recorded cases of other systems through throng, and says which differ.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use throng_conformance::report::report;
+use throng_conformance::{gen_statem, xstate};
+
+/// Runs recorded cases through throng.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Statecharts, recorded from XState v5.
+    Xstate {
+        /// One case a line, as JSON.
+        file: PathBuf,
+    },
+    /// State machines, recorded from OTP's `gen_statem`.
+    #[command(name = "gen_statem")]
+    GenStatem {
+        /// One case a line, as JSON.
+        file: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().suite {
+        Suite::Xstate { file } => report(&file, xstate::run),
+        Suite::GenStatem { file } => report(&file, gen_statem::run),
+    }
+}
