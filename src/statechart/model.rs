@@ -90,11 +90,16 @@ impl EventNames {
     ///
     /// Panics if there are more than 65,535 names.
     pub fn id(&mut self, name: &str) -> EventId {
-        let at = self.0.iter().position(|known| known == name).unwrap_or_else(|| {
+        self.find(name).unwrap_or_else(|| {
             self.0.push(name.to_owned());
-            self.0.len() - 1
-        });
-        EventId(u16::try_from(at).expect("a chart has at most 65,535 event names"))
+            EventId(u16::try_from(self.0.len() - 1).expect("a chart has at most 65,535 event names"))
+        })
+    }
+
+    /// The event of this name, if it has one. O(number of names).
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<EventId> {
+        self.0.iter().position(|known| known == name).and_then(|at| u16::try_from(at).ok()).map(EventId)
     }
 
     /// The name of an event that these names gave out.
