@@ -105,6 +105,8 @@ pub(super) struct Transition<M: Model> {
     pub(super) reenter: bool,
     /// Where it leads depends on history.
     pub(super) dynamic: bool,
+    /// It changes the active states, and does nothing else.
+    pub(super) plain: bool,
     pub(super) guard: Option<GuardTree<M, u16>>,
     pub(super) targets: Range<u32>,
     pub(super) actions: Range<u32>,

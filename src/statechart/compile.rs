@@ -191,7 +191,7 @@ impl<M: Model> Compiler<M> {
         let mut guards: Vec<_> = transition.guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
         let guard = if guards.len() > 1 { Some(GuardTree::All(guards)) } else { guards.pop() };
         let fixed = Move::default();
-        let compiled = Transition { source: source as u16, reenter: transition.reenter, dynamic: false, guard, targets, actions, fixed };
+        let compiled = Transition { source: source as u16, reenter: transition.reenter, dynamic: false, plain: false, guard, targets, actions, fixed };
         self.chart.transitions.push(compiled);
         (self.chart.transitions.len() - 1) as u16
     }
@@ -358,9 +358,13 @@ impl<M: Model> Compiler<M> {
     fn fix_moves(&mut self) {
         for at in 0..self.chart.transitions.len() {
             let (fixed, consulted) = self.chart.fixed_move(&self.chart.transitions[at]);
+            let masks = &self.chart.masks;
+            let work = fixed.exits.meets(masks.exit_work.or(masks.owners)) || fixed.enters.meets(masks.entry_work);
+            let plain = !work && !consulted && !self.chart.ordered;
             let transition = &mut self.chart.transitions[at];
             transition.fixed = fixed;
             transition.dynamic = consulted;
+            transition.plain = plain && transition.actions.is_empty();
         }
     }
 }

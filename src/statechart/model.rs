@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 use std::ops::Deref;
 
 use super::chart::Chart;
-use super::effects::{Effects, Queued};
+use super::effects::{Queued, Request, Requests};
 use super::set::StateSet;
 use super::timers::{TimerId, TimerName, TimerOp};
 
@@ -145,7 +145,9 @@ impl<'a, E> Trigger<'a, E> {
 pub struct Step<'a, M: Model> {
     pub(super) chart: &'a Chart<M>,
     pub(super) active: M::Set,
-    pub(super) effects: Effects<M::Event>,
+    pub(super) requests: Requests<M::Event>,
+    pub(super) postpone: bool,
+    pub(super) failure: Option<Box<dyn Error + Send + Sync>>,
     pub(super) port: M::Port<'a>,
 }
 
@@ -153,13 +155,13 @@ impl<'a, M: Model> Step<'a, M> {
     /// Puts an event at the end of the internal queue: it is handled in this step, before further events
     /// from outside.
     pub fn raise(&mut self, event: M::Event) {
-        self.effects.queue.push(Queued::Event(event));
+        self.requests.push(Request::Raise(Queued::Event(event)));
     }
 
     /// Puts an event before all others: it is the next to be handled. Of several, the first comes first.
     #[doc(alias = "next_event")]
     pub fn insert(&mut self, event: M::Event) {
-        self.effects.inserted.push(Queued::Event(event));
+        self.requests.push(Request::Insert(Queued::Event(event)));
     }
 
     /// Raises an event `ticks` later; 0 is as soon as the internal queue is empty. It cannot be cancelled,
@@ -182,7 +184,7 @@ impl<'a, M: Model> Step<'a, M> {
 
     /// Cancels the timer that is pending under this name; nothing happens if there is none.
     pub fn cancel(&mut self, name: impl Into<TimerName>) {
-        self.effects.timers.push(TimerOp::Cancel(TimerId::Named(name.into())));
+        self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::Named(name.into()))));
     }
 
     /// Raises an event `ticks` later, unless the configuration changes before. There is one such timer.
@@ -199,7 +201,7 @@ impl<'a, M: Model> Step<'a, M> {
 
     /// Cancels the state time-out.
     pub fn cancel_state_timeout(&mut self) {
-        self.effects.timers.push(TimerOp::Cancel(TimerId::State));
+        self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::State)));
     }
 
     /// Raises an event `ticks` later, unless any event is handled before. There is one such timer.
@@ -214,18 +216,18 @@ impl<'a, M: Model> Step<'a, M> {
 
     /// Cancels the event time-out.
     pub fn cancel_event_timeout(&mut self) {
-        self.effects.timers.push(TimerOp::Cancel(TimerId::Event));
+        self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::Event)));
     }
 
     /// Keeps the event for later: it is handled again, before newer ones, when the configuration has
     /// changed. At start there is no event to keep.
     pub fn postpone(&mut self) {
-        self.effects.postpone = true;
+        self.postpone = true;
     }
 
     /// Makes the step fail when the running action returns. Nothing more of it runs.
     pub fn fail(&mut self, error: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.effects.failure.get_or_insert(error.into());
+        self.failure.get_or_insert(error.into());
     }
 
     /// Whether a state is active now: in exit actions it is until its own are through, in entry
@@ -242,11 +244,11 @@ impl<'a, M: Model> Step<'a, M> {
     }
 
     fn start(&mut self, id: TimerId, ticks: u64, event: M::Event) {
-        self.effects.timers.push(TimerOp::Start(id, ticks, Queued::Event(event)));
+        self.requests.push(Request::Timer(TimerOp::Start(id, ticks, Queued::Event(event))));
     }
 
     fn update(&mut self, id: TimerId, event: M::Event) {
-        self.effects.timers.push(TimerOp::Update(id, Queued::Event(event)));
+        self.requests.push(Request::Timer(TimerOp::Update(id, Queued::Event(event))));
     }
 }
 

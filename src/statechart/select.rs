@@ -25,12 +25,9 @@ pub(super) struct Sight<'a, M: Model> {
 
 impl<M: Model> Sight<'_, M> {
     /// The transitions for an event.
+    /// `handlers` are the active states that have any for its kind.
     #[inline]
-    pub(super) fn select(&self, kind: usize) -> Picks {
-        let handlers = self.active.and(self.chart.handlers[kind]);
-        if handlers.is_empty() {
-            return Picks::new();
-        }
+    pub(super) fn select(&self, kind: usize, handlers: M::Set) -> Picks {
         match self.chart.semantics {
             Semantics::XState => self.select_innermost(kind, handlers),
             Semantics::Scxml => self.select_per_leaf(handlers, |state| self.enabled(self.chart.candidates(kind, state))),
@@ -95,7 +92,7 @@ impl<M: Model> Sight<'_, M> {
     }
 
     #[inline]
-    fn enabled(&self, candidates: &[u16]) -> Option<u16> {
+    pub(super) fn enabled(&self, candidates: &[u16]) -> Option<u16> {
         candidates.iter().copied().find(|&candidate| match &self.chart.transitions[usize::from(candidate)].guard {
             None => true,
             Some(guard) => self.holds(guard),
@@ -113,18 +110,7 @@ impl<M: Model> Sight<'_, M> {
     }
 
     /// Strikes out transitions that would leave what another leaves, too, and unites what the others do.
-    #[inline]
     pub(super) fn resolve(&self, picks: &mut Picks, history: &[M::Set]) -> Move<M::Set> {
-        if let [only] = picks[..] {
-            let transition = &self.chart.transitions[usize::from(only)];
-            if !transition.dynamic {
-                return transition.fixed;
-            }
-        }
-        self.resolve_many(picks, history)
-    }
-
-    fn resolve_many(&self, picks: &mut Picks, history: &[M::Set]) -> Move<M::Set> {
         let mut kept = SmallVec::<[Taken<M::Set>; 8]>::new();
         for &pick in picks.iter() {
             let taken = self.taken(pick, history);

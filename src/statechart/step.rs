@@ -6,19 +6,19 @@
 //! selects, then eventless microsteps until there are none. A step is the turn of an event from outside, then
 //! those of the internal queue, of events replayed, and of time-outs of no time.
 //!
-//! What actions ask for is gathered in [`Effects`] and carried out at the end of the turn.
+//! What actions ask for is gathered in [`Requests`] and carried out at the end of the turn.
 //!
 //! # Source
 //!
 //! SCXML's Appendix D (`mainEventLoop`, `microstep`), XState v5's `macrostep`, and the loop of `gen_statem` (OTP,
 //! stdlib) for what is postponed and inserted.
 
-use smallvec::SmallVec;
+use std::ops::Range;
 
-use super::chart::{Chart, NodeKind};
+use super::chart::{Chart, Move, NodeKind};
 use super::configuration::{Configuration, Memory, Status};
 use super::definition::Semantics;
-use super::effects::{Effects, Queued};
+use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
 use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
 use super::moves::Entries;
@@ -75,9 +75,30 @@ impl<M: Model> Chart<M> {
         if !configuration.active.has(0) {
             return Ok(Outcome::default());
         }
+        if let Some(next) = self.plain_step(configuration, context, &event) {
+            let changed = std::mem::replace(&mut configuration.active, next) != next;
+            return Ok(Outcome { handled: true, changed });
+        }
         let mut run = Run::new(self, configuration, context, now, port);
         let handled = run.handle(Queued::Event(event));
         run.conclude(handled)
+    }
+
+    /// The next states where an event takes one transition and nothing but the states changes: the way of most
+    /// events in charts that are mere state machines, without the means that all others need.
+    #[inline]
+    fn plain_step(&self, configuration: &Configuration<M>, context: &M::Context, event: &M::Event) -> Option<M::Set> {
+        let active = configuration.active;
+        let kind = event.kind().index();
+        let handlers = active.and(self.handlers[kind]);
+        let state = handlers.first()?;
+        if configuration.memory.is_some() || handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
+            return None;
+        }
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        let transition = &self.transitions[usize::from(sight.enabled(self.candidates(kind, state))?)];
+        let next = active.without(transition.fixed.exits).or(transition.fixed.enters);
+        (transition.plain && !next.meets(self.masks.always)).then_some(next)
     }
 
     /// Steps an instance with each of its timers that is due by `now`, in the order in which they are due;
@@ -106,6 +127,9 @@ impl<M: Model> Chart<M> {
     }
 }
 
+/// Why a step breaks off. Boxed, since every action could return it.
+type Halt = Box<StepError>;
+
 /// One running step.
 struct Run<'a, 'p, M: Model> {
     chart: &'p Chart<M>,
@@ -124,13 +148,13 @@ struct Run<'a, 'p, M: Model> {
 impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     #[inline]
     fn new(chart: &'p Chart<M>, configuration: &'a mut Configuration<M>, context: &'a mut M::Context, now: u64, port: M::Port<'p>) -> Self {
-        let step = Step { chart, active: configuration.active, effects: Effects::new(), port };
+        let step = Step { chart, active: configuration.active, requests: Requests::new(), postpone: false, failure: None, port };
         Self { chart, configuration, context, now, step, microsteps: 0, done: false, assigned: false, recorded: false }
     }
 
     /// Keeps what the step came to.
     #[inline]
-    fn conclude(self, result: Result<Outcome, StepError>) -> Result<Outcome, StepError> {
+    fn conclude(self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
         self.configuration.active = self.step.active;
         if self.done {
             self.configuration.active = self.step.active.without(M::Set::one(0));
@@ -139,63 +163,73 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
                 memory.postponed.clear();
             }
         }
-        result
+        result.map_err(|halt| *halt)
     }
 
     /// The first turn, without an event.
-    fn begin(&mut self) -> Result<Outcome, StepError> {
+    fn begin(&mut self) -> Result<Outcome, Halt> {
         let mut entries = Entries::new(self.chart, &[]);
         entries.add_root();
         let (enters, initials) = (entries.enters, entries.initials);
         self.enter(enters, initials, &Trigger::Start)?;
         self.complete(&Trigger::Start)?;
         self.settle_always(&Trigger::Start)?;
-        self.end_turn(None, M::Set::default())?;
-        self.handle_queue()?;
+        self.go_on(None, M::Set::default())?;
         Ok(Outcome { handled: true, changed: true })
     }
 
     /// Turns of an event and of all that follows from it.
     #[inline]
-    fn handle(&mut self, event: Queued<M::Event>) -> Result<Outcome, StepError> {
+    fn handle(&mut self, event: Queued<M::Event>) -> Result<Outcome, Halt> {
         let before = self.step.active;
-        let handled = self.turn(event)?;
-        self.handle_queue()?;
-        Ok(Outcome { handled, changed: self.step.active != before })
+        let handled = self.turn(&event)?;
+        let changed = self.step.active != before;
+        if self.asks() {
+            self.go_on(Some(event), before)?;
+        }
+        Ok(Outcome { handled, changed: changed || self.step.active != before })
     }
 
+    /// Whether there is anything to carry out at the end of a turn.
     #[inline]
-    fn handle_queue(&mut self) -> Result<(), StepError> {
+    fn asks(&self) -> bool {
+        !self.done && (!self.step.requests.is_empty() || self.step.postpone || self.configuration.memory.is_some())
+    }
+
+    /// Ends a turn, and takes those of the internal queue.
+    fn go_on(&mut self, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), Halt> {
+        let mut queue = Queue::new();
+        self.end_turn(&mut queue, event, before)?;
         while !self.done {
-            let next = self.step.effects.queue.pop();
-            let next = next.or_else(|| self.configuration.memory.as_mut().and_then(|memory| memory.timers.pop_immediate()));
+            let next = queue.pop().or_else(|| self.configuration.memory.as_mut()?.timers.pop_immediate());
             let Some(event) = next else { break };
             self.count_microstep()?;
-            self.turn(event)?;
+            let before = self.step.active;
+            self.turn(&event)?;
+            if self.asks() {
+                self.end_turn(&mut queue, Some(event), before)?;
+            }
         }
         Ok(())
     }
 
-    /// The turn of one event. Returns whether it was handled.
+    /// The turn of one event, up to what it asks for. Returns whether it was handled.
     #[inline]
-    fn turn(&mut self, event: Queued<M::Event>) -> Result<bool, StepError> {
+    fn turn(&mut self, event: &Queued<M::Event>) -> Result<bool, Halt> {
         let chart = self.chart;
-        let before = self.step.active;
-        let (kind, trigger) = match &event {
+        let (kind, trigger) = match event {
             Queued::Event(event) => (event.kind().index(), Trigger::Event(event)),
             Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
         };
-        let mut picks = self.sight(&trigger).select(kind);
-        let mut handled = true;
-        if self.defers(kind, &picks) {
-            self.step.effects.postpone = true;
-        } else if picks.is_empty() {
-            handled = false;
+        let handlers = self.step.active.and(chart.handlers[kind]);
+        let mut picks = if handlers.is_empty() { Picks::new() } else { self.sight(&trigger).select(kind, handlers) };
+        let handled = if self.defers(kind, &picks) {
+            self.step.postpone = true;
+            true
         } else {
-            self.microstep(&mut picks, &trigger)?;
-        }
+            self.microstep(&mut picks, &trigger)?
+        };
         self.settle_always(&trigger)?;
-        self.end_turn(Some(event), before)?;
         Ok(handled)
     }
 
@@ -216,7 +250,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
 
     /// Eventless microsteps until there are none; under XState's rules one that changes nothing is the last.
     #[inline]
-    fn settle_always(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), StepError> {
+    fn settle_always(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         while !self.done && self.step.active.meets(self.chart.masks.always) {
             let order = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.order);
             let mut picks = self.sight(trigger).select_always(order);
@@ -234,64 +268,86 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         Ok(())
     }
 
-    /// Carries out what the actions of a turn asked for.
-    #[inline]
-    fn end_turn(&mut self, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), StepError> {
-        let changed = self.step.active != before;
-        if !self.done && (self.configuration.memory.is_some() || self.step.effects.postpone || !self.step.effects.timers.is_empty()) {
-            self.keep(event, changed)?;
+    /// Carries out what a turn asked for: postpones, replays, sets timers, and queues events.
+    fn end_turn(&mut self, queue: &mut Queue<M::Event>, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), Halt> {
+        if self.done {
+            return Ok(());
         }
-        let effects = &mut self.step.effects;
-        if !effects.inserted.is_empty() {
-            effects.queue.push_front(effects.inserted.drain(..));
+        let postpone = std::mem::take(&mut self.step.postpone);
+        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_)));
+        if postpone || timed {
+            self.memory();
         }
-        Ok(())
+        let mut memory = self.configuration.memory.as_deref_mut();
+        if let Some(memory) = &mut memory {
+            memory.postponed.extend(event.filter(|_| postpone));
+            if self.step.active != before {
+                queue.replay(&mut memory.postponed);
+                memory.timers.cancel(&TimerId::State);
+            }
+            memory.timers.cancel(&TimerId::Event);
+        }
+        let mut inserted = Requests::new();
+        for request in self.step.requests.drain(..) {
+            match (request, &mut memory) {
+                (Request::Raise(event), _) => queue.push(event),
+                (Request::Timer(op), Some(memory)) => memory.timers.apply(op, self.now),
+                (request, _) => inserted.push(request),
+            }
+        }
+        while let Some(Request::Insert(event)) = inserted.pop() {
+            queue.push_front(event);
+        }
+        self.check_limits()
     }
 
-    /// Postpones, replays, and sets the timers.
-    fn keep(&mut self, event: Option<Queued<M::Event>>, changed: bool) -> Result<(), StepError> {
-        let memory = self.configuration.memory.get_or_insert_default();
-        let effects = &mut self.step.effects;
-        if std::mem::take(&mut effects.postpone) {
-            memory.postponed.extend(event);
-        }
-        if changed {
-            effects.queue.push_front(memory.postponed.drain(..));
-            memory.timers.cancel(&TimerId::State);
-        }
-        memory.timers.cancel(&TimerId::Event);
-        for op in effects.timers.drain(..) {
-            memory.timers.apply(op, self.now);
-        }
+    fn check_limits(&self) -> Result<(), Halt> {
         let limit = self.chart.waiting_max as usize;
-        if memory.postponed.len() > limit {
-            return Err(self.full("postponed events"));
+        match &self.configuration.memory {
+            Some(memory) if memory.postponed.len() > limit => Err(self.full("postponed events")),
+            Some(memory) if memory.timers.len() > limit => Err(self.full("pending timers")),
+            _ => Ok(()),
         }
-        if memory.timers.len() > limit {
-            return Err(self.full("pending timers"));
-        }
-        Ok(())
     }
 
-    /// Takes transitions together.
+    /// Takes the transitions picked, together; `false` if there are none.
     #[inline]
-    fn microstep(&mut self, picks: &mut Picks, trigger: &Trigger<'_, M::Event>) -> Result<(), StepError> {
+    fn microstep(&mut self, picks: &mut Picks, trigger: &Trigger<'_, M::Event>) -> Result<bool, Halt> {
+        let chart = self.chart;
+        if let [only] = picks[..] {
+            let transition = &chart.transitions[usize::from(only)];
+            if !transition.dynamic {
+                self.make_move(&transition.fixed, std::slice::from_ref(&only), trigger)?;
+                return Ok(true);
+            }
+        }
+        if picks.is_empty() {
+            return Ok(false);
+        }
+        let history = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.history);
+        let way = self.sight(trigger).resolve(picks, history);
+        self.make_move(&way, picks, trigger)?;
+        Ok(true)
+    }
+
+    /// Exits, actions, entries.
+    #[inline]
+    fn make_move(&mut self, way: &Move<M::Set>, picks: &[u16], trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         self.assigned = false;
         self.recorded = false;
         let before = self.step.active;
-        let history = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.history);
-        let way = self.sight(trigger).resolve(picks, history);
         let exits = way.exits.and(before);
-        let order = self.chart.ordered.then(|| self.order_now());
+        let order = self.chart.ordered.then(|| self.memory().order.clone());
         if exits.meets(self.chart.masks.owners) {
             self.record(exits);
         }
         self.exit(exits, trigger)?;
-        for &pick in picks.iter() {
+        for &pick in picks {
             let actions = &self.chart.transitions[usize::from(pick)].actions;
-            self.run_actions(actions.start, actions.end, trigger)?;
+            self.run_actions(actions, trigger)?;
         }
-        self.enter(way.enters.without(self.step.active), way.initials, trigger)?;
+        let enters = way.enters.without(self.step.active);
+        self.enter(enters, way.initials, trigger)?;
         if let Some(order) = order
             && self.step.active == before
             && !self.recorded
@@ -299,10 +355,6 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.memory().order = order;
         }
         self.complete(trigger)
-    }
-
-    fn order_now(&mut self) -> SmallVec<[u16; 8]> {
-        self.memory().order.clone()
     }
 
     fn memory(&mut self) -> &mut Memory<M> {
@@ -323,16 +375,16 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     #[inline]
-    fn exit(&mut self, exits: M::Set, trigger: &Trigger<'_, M::Event>) -> Result<(), StepError> {
+    fn exit(&mut self, exits: M::Set, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         let before = self.step.active;
         for state in exits.and(self.chart.masks.exit_work).descending() {
             self.step.active = before.without(exits.and(M::Set::span(state + 1, M::Set::CAPACITY)));
             let chart = self.chart;
             let node = &chart.states[state];
-            self.run_actions(node.exit.start, node.exit.end, trigger)?;
+            self.run_actions(&node.exit, trigger)?;
             for delay in node.delays.clone() {
                 let kind = chart.delays[delay as usize].kind;
-                self.step.effects.timers.push(TimerOp::Cancel(TimerId::After(kind)));
+                self.step.requests.push(Request::Timer(TimerOp::Cancel(TimerId::After(kind))));
             }
         }
         self.step.active = before.without(exits);
@@ -343,21 +395,21 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     #[inline]
-    fn enter(&mut self, enters: M::Set, initials: M::Set, trigger: &Trigger<'_, M::Event>) -> Result<(), StepError> {
+    fn enter(&mut self, enters: M::Set, initials: M::Set, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         let before = self.step.active;
         let mut reported = M::Set::default();
         for state in enters.and(self.chart.masks.entry_work).ascending() {
             self.step.active = before.or(enters.and(M::Set::span(0, state + 1)));
             let chart = self.chart;
             let node = &chart.states[state];
-            self.run_actions(node.entry.start, node.entry.end, trigger)?;
+            self.run_actions(&node.entry, trigger)?;
             for delay in node.delays.clone() {
                 let delay = &chart.delays[delay as usize];
                 let start = TimerOp::Start(TimerId::After(delay.kind), (delay.ticks)(self.context), Queued::Own(delay.kind));
-                self.step.effects.timers.push(start);
+                self.step.requests.push(Request::Timer(start));
             }
             if initials.has(state) {
-                self.run_actions(node.initial.start, node.initial.end, trigger)?;
+                self.run_actions(&node.initial, trigger)?;
             }
             if node.kind == NodeKind::Final {
                 self.report_final(node.parent.into(), &mut reported);
@@ -375,7 +427,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     fn report_final(&mut self, parent: usize, reported: &mut M::Set) {
         let chart = self.chart;
         if chart.states[parent].kind == NodeKind::Compound {
-            self.step.effects.queue.push(Queued::Own(chart.states[parent].done));
+            self.step.requests.push(Request::Raise(Queued::Own(chart.states[parent].done)));
         }
         let mut at = parent;
         loop {
@@ -388,7 +440,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             if !complete || reported.has(at) {
                 return;
             }
-            self.step.effects.queue.push(Queued::Own(chart.states[at].done));
+            self.step.requests.push(Request::Raise(Queued::Own(chart.states[at].done)));
             *reported = reported.with(at);
             if chart.semantics == Semantics::Scxml {
                 return;
@@ -408,44 +460,44 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
 
     /// When the chart is done, all exit actions run; the states stay.
     #[inline]
-    fn complete(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), StepError> {
+    fn complete(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         if !self.done {
             return Ok(());
         }
         for state in self.step.active.and(self.chart.masks.exit_work).descending() {
             let exit = &self.chart.states[state].exit;
-            self.run_actions(exit.start, exit.end, trigger)?;
+            self.run_actions(exit, trigger)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn run_actions(&mut self, start: u32, end: u32, trigger: &Trigger<'_, M::Event>) -> Result<(), StepError> {
+    fn run_actions(&mut self, actions: &Range<u32>, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         let chart = self.chart;
-        for action in &chart.actions[start as usize..end as usize] {
+        for action in &chart.actions[actions.start as usize..actions.end as usize] {
             self.assigned |= action.assigns;
             (action.run)(self.context, trigger, &mut self.step);
-            if let Some(reason) = self.step.effects.failure.take() {
-                return Err(StepError::Action { chart: chart.name.clone(), reason });
+            if let Some(reason) = self.step.failure.take() {
+                return Err(Box::new(StepError::Action { chart: chart.name.clone(), reason }));
             }
         }
         Ok(())
     }
 
     #[inline]
-    fn count_microstep(&mut self) -> Result<(), StepError> {
+    fn count_microstep(&mut self) -> Result<(), Halt> {
         self.microsteps += 1;
         if self.microsteps > self.chart.microsteps_max { Err(self.livelock()) } else { Ok(()) }
     }
 
     #[cold]
-    fn livelock(&self) -> StepError {
-        StepError::Livelock { chart: self.chart.name.clone(), states: self.state_names(), limit: self.chart.microsteps_max }
+    fn livelock(&self) -> Halt {
+        Box::new(StepError::Livelock { chart: self.chart.name.clone(), states: self.state_names(), limit: self.chart.microsteps_max })
     }
 
     #[cold]
-    fn full(&self, what: &'static str) -> StepError {
-        StepError::Full { chart: self.chart.name.clone(), states: self.state_names(), what, limit: self.chart.waiting_max }
+    fn full(&self, what: &'static str) -> Halt {
+        Box::new(StepError::Full { chart: self.chart.name.clone(), states: self.state_names(), what, limit: self.chart.waiting_max })
     }
 
     fn state_names(&self) -> Vec<String> {
