@@ -191,7 +191,8 @@ impl<M: Model> Compiler<M> {
         let mut guards: Vec<_> = transition.guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
         let guard = if guards.len() > 1 { Some(GuardTree::All(guards)) } else { guards.pop() };
         let fixed = Move::default();
-        let compiled = Transition { source: source as u16, reenter: transition.reenter, dynamic: false, plain: false, guard, targets, actions, fixed };
+        let compiled =
+            Transition { source: source as u16, reenter: transition.reenter, dynamic: false, plain: false, guard, targets, actions, fixed };
         self.chart.transitions.push(compiled);
         (self.chart.transitions.len() - 1) as u16
     }

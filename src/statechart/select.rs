@@ -24,20 +24,19 @@ pub(super) struct Sight<'a, M: Model> {
 }
 
 impl<M: Model> Sight<'_, M> {
-    /// The transitions for an event.
-    /// `handlers` are the active states that have any for its kind.
+    /// Adds the transitions for an event. `handlers` are the active states that have any for its kind.
     #[inline]
-    pub(super) fn select(&self, kind: usize, handlers: M::Set) -> Picks {
+    pub(super) fn select(&self, kind: usize, handlers: M::Set, picks: &mut Picks) {
         match self.chart.semantics {
-            Semantics::XState => self.select_innermost(kind, handlers),
-            Semantics::Scxml => self.select_per_leaf(handlers, |state| self.enabled(self.chart.candidates(kind, state))),
+            Semantics::XState => self.select_innermost(kind, handlers, picks),
+            Semantics::Scxml => self.select_per_leaf(handlers, |state| self.enabled(self.chart.candidates(kind, state)), picks),
         }
     }
 
     /// A transition hides those of all ancestors of its source. Descendants come after their ancestors, so
     /// going backwards finds them first.
-    fn select_innermost(&self, kind: usize, handlers: M::Set) -> Picks {
-        let mut picks = Picks::new();
+    #[inline]
+    fn select_innermost(&self, kind: usize, handlers: M::Set, picks: &mut Picks) {
         let mut hidden = M::Set::default();
         for state in handlers.descending() {
             if hidden.has(state) {
@@ -49,16 +48,13 @@ impl<M: Model> Sight<'_, M> {
             }
         }
         picks.reverse();
-        picks
     }
 
     /// From each leaf up to the first state, of those in `handlers`, with an enabled transition.
-    fn select_per_leaf(&self, handlers: M::Set, enabled: impl Fn(usize) -> Option<u16>) -> Picks {
-        let mut picks = Picks::new();
+    fn select_per_leaf(&self, handlers: M::Set, enabled: impl Fn(usize) -> Option<u16>, picks: &mut Picks) {
         for leaf in self.active.and(self.chart.masks.leaves).ascending() {
-            self.climb_from(leaf, handlers, &enabled, &mut picks);
+            self.climb_from(leaf, handlers, &enabled, picks);
         }
-        picks
     }
 
     fn climb_from(&self, leaf: usize, handlers: M::Set, enabled: impl Fn(usize) -> Option<u16>, picks: &mut Picks) {
@@ -70,25 +66,20 @@ impl<M: Model> Sight<'_, M> {
         }
     }
 
-    /// The eventless transitions. `order` holds the active leaves in the order of activation, or nothing if
+    /// Adds the eventless transitions. `order` holds the active leaves in the order of activation, or nothing if
     /// document order will do.
-    pub(super) fn select_always(&self, order: &[u16]) -> Picks {
+    pub(super) fn select_always(&self, order: &[u16], picks: &mut Picks) {
         let handlers = self.active.and(self.chart.masks.always);
-        if handlers.is_empty() {
-            return Picks::new();
-        }
         let enabled = |state: usize| {
             let always = &self.chart.states[state].always;
             self.enabled(&self.chart.candidates[always.start as usize..always.end as usize])
         };
         if order.is_empty() {
-            return self.select_per_leaf(handlers, enabled);
+            return self.select_per_leaf(handlers, enabled, picks);
         }
-        let mut picks = Picks::new();
         for &leaf in order {
-            self.climb_from(leaf.into(), handlers, enabled, &mut picks);
+            self.climb_from(leaf.into(), handlers, enabled, picks);
         }
-        picks
     }
 
     #[inline]

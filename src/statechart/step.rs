@@ -222,7 +222,10 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
         };
         let handlers = self.step.active.and(chart.handlers[kind]);
-        let mut picks = if handlers.is_empty() { Picks::new() } else { self.sight(&trigger).select(kind, handlers) };
+        let mut picks = Picks::new();
+        if !handlers.is_empty() {
+            self.sight(&trigger).select(kind, handlers, &mut picks);
+        }
         let handled = if self.defers(kind, &picks) {
             self.step.postpone = true;
             true
@@ -253,7 +256,8 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     fn settle_always(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         while !self.done && self.step.active.meets(self.chart.masks.always) {
             let order = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.order);
-            let mut picks = self.sight(trigger).select_always(order);
+            let mut picks = Picks::new();
+            self.sight(trigger).select_always(order, &mut picks);
             if picks.is_empty() {
                 break;
             }
