@@ -3,6 +3,7 @@
 mod actor;
 mod border;
 mod cache;
+mod charted;
 mod digest;
 mod error;
 mod id;
@@ -24,6 +25,7 @@ pub use actor::{
     OutletPort, Recipient, ReplyTo, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
+pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};

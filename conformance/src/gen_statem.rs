@@ -6,9 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
-use throng::statechart::{Actions, Chart, EventId, EventNames, Model, Session, StateDef, Status, Step, Trigger};
+use throng::ChartActor;
+use throng::statechart::{Actions, Chart, Definition, EventId, EventNames, Model, Session, StateDef, Status, Step, Trigger};
 
 use crate::report::Verdict;
+use crate::stage::{Alone, Stage, UNIT_TICKS};
 
 /// Runs a case.
 ///
@@ -16,30 +18,37 @@ use crate::report::Verdict;
 ///
 /// The first difference from what is expected, or what is wrong with the case.
 pub fn run(case: &Value) -> Verdict {
-    let plan = Arc::new(Plan::read(case)?);
-    let chart = Arc::new(plan.chart()?);
-    let mut session = None;
+    let plan = Arc::new(Plan::read(case, 1)?);
+    let chart = plan.definition::<Statem>().build().map_err(|error| error.to_string())?;
+    let chart = Arc::new(chart);
+    play(case, &plan, || Session::start(chart.clone(), plan.desk()).map_err(|error| error.to_string()))?;
+    let plan = Arc::new(Plan::read(case, UNIT_TICKS)?);
+    let played = play(case, &plan, || Alone::start(plan.definition(), plan.desk()));
+    played.map_err(|difference| format!("as an actor: {difference}"))
+}
+
+fn play<S: Stage<Context = Desk>>(case: &Value, plan: &Plan, start: impl Fn() -> Result<S, String>) -> Verdict {
+    let mut stage = None;
+    let mut now = 0;
     let steps = case["steps"].as_array().ok_or("the case has no list `steps`")?;
     for (number, step) in steps.iter().enumerate() {
-        let tick = step["tick"].as_u64().ok_or("a step has no tick")?;
+        now = step["tick"].as_u64().ok_or("a step has no tick")?.max(now);
         if step["op"] == "start" {
-            let desk = Desk { state: plan.initial.clone(), ..Desk::default() };
-            session = Some((tick, Session::start(chart.clone(), desk).map_err(|error| error.to_string())?));
+            stage = Some(start()?);
         }
-        let (begin, session) = session.as_mut().ok_or("the first step does not start the machine")?;
-        perform_step(&plan, session, step)?;
-        if let Some(next) = steps.get(number + 1).and_then(|next| next["tick"].as_u64()) {
-            // Tick by tick: what a timer starts counts from when that timer was due.
-            while session.now() + *begin < next {
-                session.advance(1).map_err(|error| error.to_string())?;
-            }
+        let stage = stage.as_mut().ok_or("the first step does not start the machine")?;
+        perform_step(plan, stage, step)?;
+        let next = steps.get(number + 1).and_then(|next| next["tick"].as_u64());
+        // One by one: what a timer starts counts from when that timer was due.
+        for _ in now..next.unwrap_or(now) {
+            stage.advance(1)?;
         }
-        check(number, session, &case["expected"][number])?;
+        check(number, stage, &case["expected"][number])?;
     }
     Ok(())
 }
 
-fn perform_step(plan: &Plan, session: &mut Session<Statem>, step: &Value) -> Verdict {
+fn perform_step(plan: &Plan, stage: &mut impl Stage<Context = Desk>, step: &Value) -> Verdict {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let events = match step["op"].as_str() {
         Some("start" | "wait") => Vec::new(),
@@ -47,24 +56,29 @@ fn perform_step(plan: &Plan, session: &mut Session<Statem>, step: &Value) -> Ver
         Some(op @ ("cast" | "call" | "info")) => vec![format!("{op}:{}", text(&step["msg"]))],
         _ => return Err(format!("the step {step} is not known")),
     };
+    let mut ids = Vec::new();
     for event in events {
         if let Some(message) = event.strip_prefix("call:") {
-            let dead = session.status() == Status::Done;
-            let desk = session.context_mut();
-            if dead { desk.replies.push(format!("{message}=EXIT noproc")) } else { desk.waiting.push(message.to_owned()) }
+            let dead = stage.status() == Status::Done;
+            let desk = stage.context();
+            if dead {
+                desk.replies.push(format!("{message}=EXIT noproc"));
+            } else {
+                desk.waiting.push(message.to_owned());
+            }
         }
-        let event = plan.event(&event)?;
-        session.send(event).map_err(|error| error.to_string())?;
+        ids.push(plan.event(&event)?);
     }
-    Ok(())
+    stage.send_all(&ids)
 }
 
-fn check(number: usize, session: &mut Session<Statem>, expected: &Value) -> Verdict {
-    let state = match session.active().first() {
-        Some(state) if session.status() == Status::Active => state.0.to_string(),
+fn check(number: usize, stage: &mut impl Stage<Context = Desk>, expected: &Value) -> Verdict {
+    // The root comes first.
+    let state = match (stage.status(), stage.states().get(1)) {
+        (Status::Active, Some(state)) => state.clone(),
         _ => "dead".to_owned(),
     };
-    let desk = session.context_mut();
+    let desk = stage.context();
     let log = std::mem::take(&mut desk.log);
     let mut replies = std::mem::take(&mut desk.replies);
     replies.sort();
@@ -84,7 +98,7 @@ fn check(number: usize, session: &mut Session<Statem>, expected: &Value) -> Verd
 
 /// A state by its name.
 #[derive(Clone, PartialEq, Eq)]
-struct State(Arc<str>);
+pub(crate) struct State(Arc<str>);
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,6 +108,11 @@ impl fmt::Debug for State {
 
 struct Statem;
 
+/// A model of cases.
+trait Cases: Model<State = State, Event = EventId, Context = Desk> {}
+
+impl<M: Model<State = State, Event = EventId, Context = Desk>> Cases for M {}
+
 impl Model for Statem {
     type State = State;
     type Event = EventId;
@@ -102,9 +121,19 @@ impl Model for Statem {
     type Set = [u64; 4];
 }
 
+/// As an actor.
+impl ChartActor for Desk {
+    type State = State;
+    type Event = EventId;
+    type Set = [u64; 4];
+    type Params = ();
+
+    const STOPS_WHEN_DONE: bool = false;
+}
+
 /// What a case watches.
 #[derive(Debug, Default)]
-struct Desk {
+pub(crate) struct Desk {
     state: Arc<str>,
     log: Vec<String>,
     replies: Vec<String>,
@@ -164,14 +193,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn read(case: &Value) -> Result<Self, String> {
+    fn read(case: &Value, unit_ticks: u64) -> Result<Self, String> {
         let initial = case["init"]["state"].as_str().ok_or("the case has no initial state")?;
         let mut names = EventNames::default();
-        let at_start = deeds(&case["init"]["actions"], &mut names)?;
+        let at_start = deeds(&case["init"]["actions"], &mut names, unit_ticks)?;
         let mut rules = Vec::new();
         for rule in case["rules"].as_array().ok_or("the case has no list `rules`")? {
             let text = |key: &str| rule[key].as_str().map(str::to_owned).ok_or_else(|| format!("the rule {rule} has no `{key}`"));
-            let deeds = deeds(&rule["actions"], &mut names)?;
+            let deeds = deeds(&rule["actions"], &mut names, unit_ticks)?;
             rules.push(Rule { state: text("state")?, event: text("event")?, next: text("next")?, deeds });
         }
         for step in case["steps"].as_array().into_iter().flatten() {
@@ -197,19 +226,23 @@ impl Plan {
         known.ok_or_else(|| format!("the event `{name}` is not known"))
     }
 
-    fn chart(self: &Arc<Self>) -> Result<Chart<Statem>, String> {
+    fn desk(&self) -> Desk {
+        Desk { state: self.initial.clone(), ..Desk::default() }
+    }
+
+    fn definition<M: Cases>(self: &Arc<Self>) -> Definition<M> {
         let stopped = State("(stopped)".into());
-        let definition = Chart::<Statem>::define("gen_statem", |root| {
+        let definition = Chart::<M>::define("gen_statem", |root| {
             root.initial(State(self.initial.clone()));
             for state in &self.states {
                 root.state(State(state.clone()), |writing| self.write(state, &stopped, writing));
             }
             root.end(stopped.clone(), |_| {});
         });
-        definition.event_names(self.names.clone()).lenient().build().map_err(|error| error.to_string())
+        definition.event_names(self.names.clone()).lenient()
     }
 
-    fn write(self: &Arc<Self>, state: &Arc<str>, stopped: &State, writing: &mut StateDef<Statem>) {
+    fn write<M: Cases>(self: &Arc<Self>, state: &Arc<str>, stopped: &State, writing: &mut StateDef<M>) {
         let (plan, name) = (self.clone(), state.clone());
         writing.entry().run(move |desk, trigger, step| plan.enter(&name, desk, trigger, step));
         for (number, rule) in self.rules.iter().enumerate() {
@@ -221,13 +254,17 @@ impl Plan {
             transition.run(move |desk, trigger, step| plan.handle(Some(number), &name, desk, trigger, step));
             match rule.next.as_str() {
                 "keep" => {}
-                "repeat" => drop(transition.go(State(state.clone())).reenter()),
+                "repeat" => {
+                    transition.go(State(state.clone())).reenter();
+                }
                 "stop" => {
                     let name = state.clone();
                     transition.go(stopped.clone()).run(move |desk, _, _| desk.stop(&name));
                 }
                 next if *next == **state => {}
-                next => drop(transition.go(State(next.into()))),
+                next => {
+                    transition.go(State(next.into()));
+                }
             }
         }
         let (plan, name) = (self.clone(), state.clone());
@@ -235,7 +272,7 @@ impl Plan {
     }
 
     /// A state enter call.
-    fn enter(&self, state: &Arc<str>, desk: &mut Desk, trigger: &Trigger<'_, EventId>, step: &mut Step<'_, Statem>) {
+    fn enter<M: Cases>(&self, state: &Arc<str>, desk: &mut Desk, trigger: &Trigger<'_, EventId>, step: &mut Step<'_, M>) {
         let event = format!("enter:{}", std::mem::replace(&mut desk.state, state.clone()));
         if self.enter {
             desk.log.push(format!("{state} {event}"));
@@ -247,7 +284,7 @@ impl Plan {
         }
     }
 
-    fn handle(&self, rule: Option<usize>, state: &str, desk: &mut Desk, trigger: &Trigger<'_, EventId>, step: &mut Step<'_, Statem>) {
+    fn handle<M: Cases>(&self, rule: Option<usize>, state: &str, desk: &mut Desk, trigger: &Trigger<'_, EventId>, step: &mut Step<'_, M>) {
         desk.log.push(format!("{state} {}", self.name(trigger)));
         self.perform(rule.map_or(&[], |rule| &self.rules[rule].deeds), desk, trigger, step);
     }
@@ -256,7 +293,7 @@ impl Plan {
         trigger.event().map_or("", |event| self.names.name(*event))
     }
 
-    fn perform(&self, deeds: &[Deed], desk: &mut Desk, trigger: &Trigger<'_, EventId>, step: &mut Step<'_, Statem>) {
+    fn perform<M: Cases>(&self, deeds: &[Deed], desk: &mut Desk, trigger: &Trigger<'_, EventId>, step: &mut Step<'_, M>) {
         for deed in deeds {
             match deed {
                 Deed::Postpone => step.postpone(),
@@ -280,11 +317,11 @@ fn is_for(rule: &str, state: &str) -> bool {
     rule == "*" || rule == state
 }
 
-fn deeds(actions: &Value, names: &mut EventNames) -> Result<Vec<Deed>, String> {
-    actions.as_array().into_iter().flatten().map(|action| deed(action, names)).collect()
+fn deeds(actions: &Value, names: &mut EventNames, unit_ticks: u64) -> Result<Vec<Deed>, String> {
+    actions.as_array().into_iter().flatten().map(|action| deed(action, names, unit_ticks)).collect()
 }
 
-fn deed(action: &Value, names: &mut EventNames) -> Result<Deed, String> {
+fn deed(action: &Value, names: &mut EventNames, unit_ticks: u64) -> Result<Deed, String> {
     let unknown = || format!("the action {action} is not known");
     if action == "postpone" {
         return Ok(Deed::Postpone);
@@ -294,7 +331,7 @@ fn deed(action: &Value, names: &mut EventNames) -> Result<Deed, String> {
     let time = |key: &str| match action.get(key) {
         Some(Value::String(word)) if word == "update" => Ok(Time::Update),
         Some(Value::String(word)) if word == "cancel" || word == "infinity" => Ok(Time::Cancel),
-        Some(ticks) => ticks.as_u64().map(Time::Ticks).ok_or_else(unknown),
+        Some(ticks) => ticks.as_u64().map(|ticks| Time::Ticks(ticks * unit_ticks)).ok_or_else(unknown),
         None => Err(unknown()),
     };
     if let Some(inserted) = action.get("next_event") {

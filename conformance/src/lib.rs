@@ -2,4 +2,5 @@
 
 pub mod gen_statem;
 pub mod report;
+mod stage;
 pub mod xstate;

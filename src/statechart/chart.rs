@@ -36,6 +36,8 @@ pub struct Chart<M: Model> {
     pub(super) masks: Masks<M::Set>,
     /// How many history states there are.
     pub(super) histories: usize,
+    /// Some state keeps events for later.
+    pub(super) defers: bool,
     /// The order of activation can matter.
     pub(super) ordered: bool,
     pub(super) semantics: Semantics,
@@ -223,7 +225,23 @@ impl<M: Model> Chart<M> {
     #[must_use]
     pub fn event_name(&self, event: &M::Event) -> &str {
         use super::model::{ChartEvent, EventKind};
-        self.kinds.get(event.kind().index()).map_or("", String::as_str)
+        self.kind_name(event.kind().index())
+    }
+
+    /// How many kinds of events there are, the chart's own included.
+    pub(crate) fn kind_count(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// The name of a kind by its number.
+    pub(crate) fn kind_name(&self, kind: usize) -> &str {
+        self.kinds.get(kind).map_or("", String::as_str)
+    }
+
+    /// Whether any state keeps events for later.
+    #[inline]
+    pub(crate) fn has_deferrers(&self) -> bool {
+        self.defers
     }
 
     /// The candidates of a state for a kind.

@@ -57,6 +57,7 @@ impl<M: Model> Compiler<M> {
             targets: Vec::new(),
             masks: Masks::default(),
             histories: 0,
+            defers: false,
             ordered: false,
             semantics: definition.semantics,
             microsteps_max: definition.microsteps_max,
@@ -333,6 +334,7 @@ impl<M: Model> Compiler<M> {
             }
         }
         self.chart.rows.push(self.chart.candidates.len() as u32);
+        self.chart.defers = !self.deferred.is_empty();
     }
 
     /// A state's transitions for an event, in order: under XState's rules those by its whole name, then

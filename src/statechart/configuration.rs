@@ -30,6 +30,8 @@ pub(super) struct Memory<M: Model> {
     pub(super) order: SmallVec<[u16; 8]>,
     pub(super) timers: Timers<M::Event>,
     pub(super) postponed: VecDeque<Queued<M::Event>>,
+    /// The tick at which whoever keeps the clock has been asked to look at the timers.
+    wake: Option<u64>,
 }
 
 /// How far an instance is.
@@ -74,6 +76,24 @@ impl<M: Model> Configuration<M> {
         self.memory.as_ref()?.timers.next_due()
     }
 
+    /// The tick for which a wake is to be ordered, if none is ordered that is as early.
+    pub(crate) fn wake_needed(&mut self) -> Option<u64> {
+        let memory = self.memory.as_mut()?;
+        let due = memory.timers.next_due()?;
+        if memory.wake.is_some_and(|wake| wake <= due) {
+            return None;
+        }
+        memory.wake = Some(due);
+        memory.wake
+    }
+
+    /// A wake has come.
+    pub(crate) fn awoke(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.wake = None;
+        }
+    }
+
     /// How many events it keeps for later.
     #[must_use]
     pub fn postponed(&self) -> usize {
@@ -89,7 +109,7 @@ impl<M: Model> Default for Configuration<M> {
 
 impl<M: Model> Default for Memory<M> {
     fn default() -> Self {
-        Self { history: Box::default(), order: SmallVec::new(), timers: Timers::default(), postponed: VecDeque::new() }
+        Self { history: Box::default(), order: SmallVec::new(), timers: Timers::default(), postponed: VecDeque::new(), wake: None }
     }
 }
 
@@ -98,7 +118,13 @@ where
     M::Event: Clone,
 {
     fn clone(&self) -> Self {
-        Self { history: self.history.clone(), order: self.order.clone(), timers: self.timers.clone(), postponed: self.postponed.clone() }
+        Self {
+            history: self.history.clone(),
+            order: self.order.clone(),
+            timers: self.timers.clone(),
+            postponed: self.postponed.clone(),
+            wake: self.wake,
+        }
     }
 }
 

@@ -95,7 +95,7 @@ pub trait Actions<M: Model>: Sized {
     /// Raises an event: it is handled in the same step.
     fn raise(&mut self, event: M::Event) -> &mut Self
     where
-        M::Event: Clone + Sync,
+        M::Event: Clone,
     {
         self.effect(move |_, _, step| step.raise(event.clone()))
     }
@@ -103,7 +103,7 @@ pub trait Actions<M: Model>: Sized {
     /// Raises an event `ticks` later, under a name by which it can be cancelled.
     fn raise_named(&mut self, name: impl Into<TimerName>, ticks: u64, event: M::Event) -> &mut Self
     where
-        M::Event: Clone + Sync,
+        M::Event: Clone,
     {
         let name = name.into();
         self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone()))
@@ -112,7 +112,7 @@ pub trait Actions<M: Model>: Sized {
     /// Raises an event `ticks` later; it cannot be cancelled.
     fn raise_after(&mut self, ticks: u64, event: M::Event) -> &mut Self
     where
-        M::Event: Clone + Sync,
+        M::Event: Clone,
     {
         self.effect(move |_, _, step| step.raise_after(ticks, event.clone()))
     }

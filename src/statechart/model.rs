@@ -28,7 +28,7 @@ pub trait Model: Sized + 'static {
 }
 
 /// An event with a kind: transitions are chosen by kind, the rest is payload.
-pub trait ChartEvent: Send + 'static {
+pub trait ChartEvent: Send + Sync + 'static {
     /// What the event is, without its payload.
     type Kind: EventKind;
 

@@ -101,6 +101,31 @@ impl<M: Model> Chart<M> {
         (transition.plain && !next.meets(self.masks.always)).then_some(next)
     }
 
+    /// Whether an active state keeps the event for later, and nobody at or below it takes it.
+    #[inline]
+    fn keeps(&self, active: M::Set, kind: usize, picks: &Picks) -> bool {
+        let keepers = active.and(self.deferrers[kind]);
+        !keepers.is_empty()
+            && picks.iter().all(|&pick| {
+                let source = self.transitions[usize::from(pick)].source;
+                keepers.meets(self.descendants(source.into()))
+            })
+    }
+
+    /// Whether the event would be kept for later now, by a state that defers it.
+    #[inline]
+    pub(crate) fn would_defer(&self, configuration: &Configuration<M>, context: &M::Context, event: &M::Event) -> bool {
+        let kind = event.kind().index();
+        let active = configuration.active;
+        if !active.has(0) || !active.meets(self.deferrers[kind]) {
+            return false;
+        }
+        let mut picks = Picks::new();
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        sight.select(kind, active.and(self.handlers[kind]), &mut picks);
+        self.keeps(active, kind, &picks)
+    }
+
     /// Steps an instance with each of its timers that is due by `now`, in the order in which they are due;
     /// those due together, in the order in which they were started. Timers that these steps start are due
     /// later than `now`.
@@ -226,7 +251,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         if !handlers.is_empty() {
             self.sight(&trigger).select(kind, handlers, &mut picks);
         }
-        let handled = if self.defers(kind, &picks) {
+        let handled = if chart.keeps(self.step.active, kind, &picks) {
             self.step.postpone = true;
             true
         } else {
@@ -234,17 +259,6 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         };
         self.settle_always(&trigger)?;
         Ok(handled)
-    }
-
-    /// Whether an active state keeps the event for later, and nobody at or below it takes it.
-    #[inline]
-    fn defers(&self, kind: usize, picks: &Picks) -> bool {
-        let deferrers = self.step.active.and(self.chart.deferrers[kind]);
-        !deferrers.is_empty()
-            && picks.iter().all(|&pick| {
-                let source = self.chart.transitions[usize::from(pick)].source;
-                deferrers.meets(self.chart.descendants(source.into()))
-            })
     }
 
     fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use throng::statechart::{Actions, Chart, EventId, EventNames, Guard, History, Model, StateDef, TransitionDef};
+use throng::statechart::{Actions, Chart, Definition, EventId, EventNames, Guard, History, Model, StateDef, TransitionDef};
 
 use super::Memo;
 
@@ -77,16 +77,16 @@ impl<'a> Machine<'a> {
         Ok(memo)
     }
 
-    /// Builds the chart.
-    pub(super) fn chart<M>(&self, names: EventNames) -> Result<Chart<M>, String>
+    /// Writes the chart down, with so many ticks for a millisecond.
+    pub(super) fn definition<M>(&self, names: EventNames, ms_ticks: u64) -> Result<Definition<M>, String>
     where
         M: Model<State = Id, Event = EventId, Context = Memo>,
     {
-        let mut writer = Writer { machine: self, names, problem: None };
+        let mut writer = Writer { machine: self, names, ms_ticks, problem: None };
         let definition = Chart::<M>::define(&self.nodes[0].id, |root| writer.state(0, root));
         match writer.problem {
             Some(problem) => Err(problem),
-            None => definition.event_names(writer.names).lenient().build().map_err(|error| error.to_string()),
+            None => Ok(definition.event_names(writer.names).lenient()),
         }
     }
 
@@ -137,6 +137,7 @@ fn list(value: Option<&Value>) -> &[Value] {
 struct Writer<'a> {
     machine: &'a Machine<'a>,
     names: EventNames,
+    ms_ticks: u64,
     problem: Option<String>,
 }
 
@@ -260,8 +261,9 @@ impl Writer<'_> {
                 self.complain(at, format_args!("the delay `{key}` is not there"));
                 continue;
             };
+            let ticks = ms * self.ms_ticks;
             for transition in list(Some(transitions)) {
-                self.transition(at, transition, state.after_named(key, move |_| ms));
+                self.transition(at, transition, state.after_named(key, move |_| ticks));
             }
         }
     }
@@ -389,14 +391,23 @@ impl Writer<'_> {
             (Some("assign"), ..) => self.assign(at, params, actions),
             (Some("raise"), Some(event), id) => {
                 let event = self.names.id(&event);
-                match (params.get("delay").map(|delay| self.machine.ms(delay)), id) {
-                    (None, _) => drop(actions.raise(event)),
+                let delay = params.get("delay").map(|delay| self.machine.ms(delay).map(|ms| ms * self.ms_ticks));
+                match (delay, id) {
+                    (None, _) => {
+                        actions.raise(event);
+                    }
                     (Some(None), _) => self.complain(at, format_args!("the delay of {action} is not there")),
-                    (Some(Some(ms)), None) => drop(actions.raise_after(ms, event)),
-                    (Some(Some(ms)), Some(id)) => drop(actions.raise_named(Arc::<str>::from(id), ms, event)),
+                    (Some(Some(ticks)), None) => {
+                        actions.raise_after(ticks, event);
+                    }
+                    (Some(Some(ticks)), Some(id)) => {
+                        actions.raise_named(Arc::<str>::from(id), ticks, event);
+                    }
                 }
             }
-            (Some("cancel"), _, Some(id)) => drop(actions.cancel(Arc::<str>::from(id))),
+            (Some("cancel"), _, Some(id)) => {
+                actions.cancel(Arc::<str>::from(id));
+            }
             _ => self.complain(at, format_args!("the action {action} is not known")),
         }
     }
@@ -411,7 +422,9 @@ impl Writer<'_> {
         };
         let key = key.to_owned();
         match params["op"].as_str() {
-            Some("inc") => drop(actions.run(move |memo, _, _| *memo.values.entry(key.clone()).or_default() += value)),
+            Some("inc") => {
+                actions.run(move |memo, _, _| *memo.values.entry(key.clone()).or_default() += value);
+            }
             Some("set") => drop(actions.run(move |memo, _, _| {
                 memo.values.insert(key.clone(), value);
             })),

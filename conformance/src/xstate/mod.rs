@@ -7,9 +7,11 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use throng::statechart::{Configuration, EventId, EventNames, Model, Session, StateSet, Status};
+use throng::ChartActor;
+use throng::statechart::{EventId, EventNames, Model, Session, StateSet, Status};
 
 use crate::report::Verdict;
+use crate::stage::{Alone, Stage, UNIT_TICKS};
 use machine::{Id, Machine};
 
 /// A case's context: its values, and what was logged since it was last read.
@@ -41,6 +43,16 @@ impl<S: StateSet> Model for Pure<S> {
     type Set = S;
 }
 
+/// As an actor.
+impl ChartActor for Memo {
+    type State = Id;
+    type Event = EventId;
+    type Set = [u64; 16];
+    type Params = ();
+
+    const STOPS_WHEN_DONE: bool = false;
+}
+
 /// One step of a case.
 #[derive(Clone, Copy)]
 enum Deed {
@@ -48,7 +60,7 @@ enum Deed {
     Advance(u64),
 }
 
-/// Runs a case through the pure core.
+/// Runs a case through the pure core, and through an actor.
 ///
 /// # Errors
 ///
@@ -63,10 +75,54 @@ pub fn run(case: &Value) -> Verdict {
         return Err(format!("{} steps need {} expectations, and there are {}", deeds.len(), deeds.len() + 1, expected.len()));
     }
     match machine.size() {
-        ..=64 => run_pure::<u64>(&machine, names, &deeds, expected),
-        ..=256 => run_pure::<[u64; 4]>(&machine, names, &deeds, expected),
-        _ => run_pure::<[u64; 32]>(&machine, names, &deeds, expected),
+        ..=64 => run_pure::<u64>(&machine, &names, &deeds, expected),
+        ..=256 => run_pure::<[u64; 4]>(&machine, &names, &deeds, expected),
+        _ => run_pure::<[u64; 16]>(&machine, &names, &deeds, expected),
+    }?;
+    let actor = Alone::start(machine.definition(names, UNIT_TICKS)?, machine.memo()?);
+    actor.and_then(|actor| play(actor, &deeds, expected)).map_err(|difference| format!("as an actor: {difference}"))
+}
+
+fn run_pure<S: StateSet>(machine: &Machine<'_>, names: &EventNames, deeds: &[Deed], expected: &[Value]) -> Verdict {
+    let chart = machine.definition::<Pure<S>>(names.clone(), 1)?.build().map_err(|error| error.to_string())?;
+    let session = Session::start(Arc::new(chart), machine.memo()?).map_err(|error| format!("at start: {error}"))?;
+    play(session, deeds, expected)
+}
+
+fn play(mut stage: impl Stage<Context = Memo>, deeds: &[Deed], expected: &[Value]) -> Verdict {
+    check(0, &mut stage, &expected[0])?;
+    for (number, (deed, expected)) in deeds.iter().zip(&expected[1..]).enumerate() {
+        let result = match *deed {
+            Deed::Send(event) => stage.send_all(&[event]),
+            Deed::Advance(ms) => stage.advance(ms),
+        };
+        result.map_err(|error| format!("step {}: {error}", number + 1))?;
+        check(number + 1, &mut stage, expected)?;
     }
+    Ok(())
+}
+
+fn check(number: usize, stage: &mut impl Stage<Context = Memo>, expected: &Value) -> Verdict {
+    let log = stage.context().take_log();
+    let mut states = stage.states();
+    states.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+    let status = match stage.status() {
+        Status::New => "new",
+        Status::Active => "active",
+        Status::Done => "done",
+    };
+    let values = &stage.context().values;
+    let differs = |field: &str, found: Value| {
+        let wanted = &expected[field];
+        if *wanted == found { Ok(()) } else { Err(format!("step {number}: {field} is {found} instead of {wanted}")) }
+    };
+    differs("configuration", states.into())?;
+    let wanted = &expected["context"];
+    if wanted.as_object().is_none_or(|wanted| wanted.len() != values.len()) || values.iter().any(|(key, value)| wanted[key] != *value) {
+        return Err(format!("step {number}: context is {values:?} instead of {wanted}"));
+    }
+    differs("actions", log.into())?;
+    differs("status", status.into())
 }
 
 fn deed(step: &Value, names: &mut EventNames) -> Result<Deed, String> {
@@ -75,52 +131,4 @@ fn deed(step: &Value, names: &mut EventNames) -> Result<Deed, String> {
         (None, Some(ms)) => Ok(Deed::Advance(ms)),
         _ => Err(format!("a step is an event or an advance, not {step}")),
     }
-}
-
-fn run_pure<S: StateSet>(machine: &Machine<'_>, names: EventNames, deeds: &[Deed], expected: &[Value]) -> Verdict {
-    let chart = Arc::new(machine.chart::<Pure<S>>(names)?);
-    let mut session = Session::start(chart, machine.memo()?).map_err(|error| format!("at start: {error}"))?;
-    check(0, &mut session, &expected[0])?;
-    for (number, (deed, expected)) in deeds.iter().zip(&expected[1..]).enumerate() {
-        let result = match *deed {
-            Deed::Send(event) => session.send(event),
-            Deed::Advance(ms) => session.advance(ms),
-        };
-        result.map_err(|error| format!("step {}: {error}", number + 1))?;
-        check(number + 1, &mut session, expected)?;
-    }
-    Ok(())
-}
-
-fn check<S: StateSet>(number: usize, session: &mut Session<Pure<S>>, expected: &Value) -> Verdict {
-    let log = session.context_mut().take_log();
-    let chart = session.chart().clone();
-    let names = chart.names(session.configuration().states());
-    compare(number, &names, status(session.configuration()), &session.context().values, &log, expected)
-}
-
-fn status<M: Model>(configuration: &Configuration<M>) -> &'static str {
-    match configuration.status() {
-        Status::New => "new",
-        Status::Active => "active",
-        Status::Done => "done",
-    }
-}
-
-/// Compares all four fields of an expectation.
-fn compare(number: usize, states: &[&str], status: &str, values: &BTreeMap<String, i64>, log: &[String], expected: &Value) -> Verdict {
-    let mut states: Vec<&str> = states.to_vec();
-    states.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
-    let differs = |field: &str, found: Value| {
-        let wanted = &expected[field];
-        if *wanted == found { Ok(()) } else { Err(format!("step {number}: {field} is {found} instead of {wanted}")) }
-    };
-    differs("configuration", states.into())?;
-    if expected["context"].as_object().is_none_or(|wanted| wanted.len() != values.len())
-        || values.iter().any(|(key, value)| expected["context"][key] != *value)
-    {
-        return Err(format!("step {number}: context is {values:?} instead of {}", expected["context"]));
-    }
-    differs("actions", log.into())?;
-    differs("status", status.into())
 }
