@@ -20,7 +20,7 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{ReadOnlySystemParam, Res};
 
 use crate::actor::{Actor, Context, Handled};
-use crate::statechart::{Chart, ChartEvent, Configuration, EventKind, Model, Outcome, StateSet, Status, StepError};
+use crate::statechart::{Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError};
 
 /// An actor whose behaviour is a chart. The implementing type is the chart's context.
 ///
@@ -32,7 +32,7 @@ use crate::statechart::{Chart, ChartEvent, Configuration, EventKind, Model, Outc
 /// ```
 /// use throng::Charting;
 /// use throng::prelude::*;
-/// use throng::statechart::{Actions, Chart, ChartEvent, Definition};
+/// use throng::statechart::{Actions, ChartEvent, Definition};
 ///
 /// #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 /// enum Door { Open, Closed, Locked }
@@ -50,7 +50,7 @@ use crate::statechart::{Chart, ChartEvent, Configuration, EventKind, Model, Outc
 /// }
 ///
 /// fn door() -> Definition<Charting<Keys>> {
-///     Chart::define("door", |door| {
+///     Charted::<Keys>::define("door", |door| {
 ///         door.initial(Door::Open);
 ///         door.state(Door::Open, |open| {
 ///             open.on(HandKind::Push).go(Door::Closed);
@@ -127,6 +127,11 @@ pub struct Charted<C: ChartActor> {
 }
 
 impl<C: ChartActor> Charted<C> {
+    /// Starts writing the chart: `write` gets its root. See [`Chart::define`].
+    pub fn define(name: &str, write: impl FnOnce(&mut StateDef<Charting<C>>)) -> Definition<Charting<C>> {
+        Chart::define(name, write)
+    }
+
     /// The state of an actor to be spawned; its chart starts when the actor does.
     ///
     /// `throng.spawn(Charted::new(context))`, or `throng.spawn_with(|id| Charted::new(context_of(id)))` for one that is
@@ -136,7 +141,9 @@ impl<C: ChartActor> Charted<C> {
     }
 
     /// Goes on from a configuration, as from a snapshot. Its timers are due at the ticks they say.
-    pub fn resume(context: C, configuration: Configuration<Charting<C>>) -> Self {
+    pub fn resume(context: C, mut configuration: Configuration<Charting<C>>) -> Self {
+        // Whatever wake was ordered was ordered for another.
+        configuration.awoke();
         Self { context, configuration }
     }
 
@@ -280,6 +287,7 @@ impl<C: ChartActor> Actor for Charted<C> {
 
     fn started(&mut self, cx: &Context<'_, Self>) -> Handled {
         let chart = &*cx.params().0.chart;
+        // Does nothing for one that is resumed, whose timers still need a wake.
         let step = chart.start(&mut self.configuration, &mut self.context, cx.tick(), cx);
         self.after_step(step, cx)?;
         Ok(())

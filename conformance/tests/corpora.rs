@@ -1,6 +1,7 @@
 //! The recorded cases that the project carries, all of them.
 
 use serde_json::Value;
+use throng::statechart::Semantics;
 use throng_conformance::report::{Verdict, run_lines};
 use throng_conformance::{gen_statem, xstate};
 
@@ -13,6 +14,29 @@ fn all_pass(text: &str, cases: usize, run: impl Fn(&Value) -> Verdict) {
 #[test]
 fn xstate() {
     all_pass(include_str!("../../tests/data/xstate/xstate-public.jsonl"), 710, xstate::run);
+}
+
+/// Cases on which no rule has a bearing that the two do not share come out alike under SCXML's.
+#[test]
+fn xstate_without_quirks_under_scxml() {
+    let text = include_str!("../../tests/data/xstate/xstate-public.jsonl");
+    let plain = |line: &&str| serde_json::from_str::<Value>(line).is_ok_and(|case| case["quirks"].as_array().is_some_and(Vec::is_empty));
+    let lines: Vec<&str> = text.lines().filter(plain).collect();
+    all_pass(&lines.join("\n"), 288, |case| xstate::run_under(Semantics::Scxml, case));
+}
+
+/// Of the cases that depend on one rule alone, most differ under SCXML's. (Not all: another rule can make up for it.)
+#[test]
+fn quirks_differ_under_scxml() {
+    let text = include_str!("../../tests/data/xstate/xstate-public.jsonl");
+    let cases: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let quirks = ["domain-lcca", "internal-narrow", "select-per-leaf", "always-repeat", "descriptor-document-order", "prefix-match"];
+    for quirk in quirks.into_iter().chain(["initial-actions-all", "done-one-level"]) {
+        let alone = |case: &&Value| case["quirks"] == Value::from(vec![quirk]);
+        let of_quirk: Vec<&Value> = cases.iter().filter(alone).collect();
+        let differ = of_quirk.iter().filter(|case| xstate::run_under(Semantics::Scxml, case).is_err()).count();
+        assert!(differ > 0 && differ * 10 >= of_quirk.len() * 9, "{quirk}: {differ} of {} differ", of_quirk.len());
+    }
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl<M: Model> Chart<M> {
     /// ```
     /// use throng::statechart::{Actions, Chart, ChartEvent, Model, Session};
     ///
-    /// #[derive(Clone, Copy, Debug, PartialEq)]
+    /// #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     /// enum State { Off, On, Dim, Bright }
     /// #[derive(Clone, Debug, ChartEvent)]
     /// enum Event { Press, Turn(i32) }

@@ -73,46 +73,58 @@ impl<M: Model> Debug for Guard<M> {
     }
 }
 
+type ContextOf<A> = <<A as Actions>::Model as Model>::Context;
+type EventOf<A> = <<A as Actions>::Model as Model>::Event;
+
 /// Whatever has actions: entry, exit, a transition, an initial transition. They run in the order written.
-pub trait Actions<M: Model>: Sized {
+pub trait Actions: Sized {
+    /// The types of its chart.
+    type Model: Model;
+
     #[doc(hidden)]
-    fn actions(&mut self) -> &mut ActionList<M>;
+    fn actions(&mut self) -> &mut ActionList<Self::Model>;
 
     /// Adds an action that may change the context.
-    fn run(&mut self, run: impl Fn(&mut M::Context, &Trigger<'_, M::Event>, &mut Step<'_, M>) + Send + Sync + 'static) -> &mut Self {
+    fn run(
+        &mut self,
+        run: impl Fn(&mut ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
+    ) -> &mut Self {
         self.actions().0.push(Action { assigns: true, run: Box::new(run) });
         self
     }
 
     /// Adds an action that reads the context only. Under XState's rules an eventless transition that
     /// changes no state is taken once if it has only such actions, and again and again otherwise.
-    fn effect(&mut self, run: impl Fn(&M::Context, &Trigger<'_, M::Event>, &mut Step<'_, M>) + Send + Sync + 'static) -> &mut Self {
-        let run: Box<RunFn<M>> = Box::new(move |context, trigger, step| run(context, trigger, step));
+    fn effect(
+        &mut self,
+        run: impl Fn(&ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        let run: Box<RunFn<Self::Model>> = Box::new(move |context, trigger, step| run(context, trigger, step));
         self.actions().0.push(Action { assigns: false, run });
         self
     }
 
     /// Raises an event: it is handled in the same step.
-    fn raise(&mut self, event: M::Event) -> &mut Self
+    fn raise(&mut self, event: EventOf<Self>) -> &mut Self
     where
-        M::Event: Clone,
+        EventOf<Self>: Clone,
     {
         self.effect(move |_, _, step| step.raise(event.clone()))
     }
 
     /// Raises an event `ticks` later, under a name by which it can be cancelled.
-    fn raise_named(&mut self, name: impl Into<TimerName>, ticks: u64, event: M::Event) -> &mut Self
+    fn raise_named(&mut self, name: impl Into<TimerName>, ticks: u64, event: EventOf<Self>) -> &mut Self
     where
-        M::Event: Clone,
+        EventOf<Self>: Clone,
     {
         let name = name.into();
         self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone()))
     }
 
     /// Raises an event `ticks` later; it cannot be cancelled.
-    fn raise_after(&mut self, ticks: u64, event: M::Event) -> &mut Self
+    fn raise_after(&mut self, ticks: u64, event: EventOf<Self>) -> &mut Self
     where
-        M::Event: Clone,
+        EventOf<Self>: Clone,
     {
         self.effect(move |_, _, step| step.raise_after(ticks, event.clone()))
     }
@@ -133,7 +145,9 @@ impl<M: Model> Default for ActionList<M> {
     }
 }
 
-impl<M: Model> Actions<M> for ActionList<M> {
+impl<M: Model> Actions for ActionList<M> {
+    type Model = M;
+
     fn actions(&mut self) -> &mut Self {
         self
     }
@@ -204,7 +218,9 @@ impl<M: Model> TransitionDef<M> {
     }
 }
 
-impl<M: Model> Actions<M> for TransitionDef<M> {
+impl<M: Model> Actions for TransitionDef<M> {
+    type Model = M;
+
     fn actions(&mut self) -> &mut ActionList<M> {
         &mut self.actions
     }

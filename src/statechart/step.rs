@@ -461,6 +461,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.step.requests.push(Request::Raise(Queued::Own(chart.states[at].done)));
             *reported = reported.with(at);
             if chart.semantics == Semantics::Scxml {
+                self.done = at == 0;
                 return;
             }
         }

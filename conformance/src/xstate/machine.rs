@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use throng::statechart::{Actions, Chart, Definition, EventId, EventNames, Guard, History, Model, StateDef, TransitionDef};
+use throng::statechart::{Actions, Chart, Definition, EventId, EventNames, Guard, History, Model, Semantics, StateDef, TransitionDef};
 
 use super::Memo;
 
@@ -36,13 +36,14 @@ pub(super) struct Machine<'a> {
     ids: BTreeMap<&'a str, usize>,
     guards: &'a Value,
     delays: &'a Value,
+    semantics: Semantics,
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn read(case: &'a Value) -> Result<Self, String> {
+    pub(super) fn read(case: &'a Value, semantics: Semantics) -> Result<Self, String> {
         let root = case["machine"].as_object().ok_or("the case has no object `machine`")?;
         let id = root.get("id").and_then(Value::as_str).ok_or("the machine has no id")?;
-        let mut machine = Machine { nodes: Vec::new(), ids: BTreeMap::new(), guards: &case["guards"], delays: &case["delays"] };
+        let mut machine = Machine { nodes: Vec::new(), ids: BTreeMap::new(), guards: &case["guards"], delays: &case["delays"], semantics };
         machine.add(root, id, 0)?;
         Ok(machine)
     }
@@ -86,7 +87,7 @@ impl<'a> Machine<'a> {
         let definition = Chart::<M>::define(&self.nodes[0].id, |root| writer.state(0, root));
         match writer.problem {
             Some(problem) => Err(problem),
-            None => Ok(definition.event_names(writer.names).lenient()),
+            None => Ok(definition.event_names(writer.names).semantics(self.semantics).lenient()),
         }
     }
 
@@ -234,12 +235,14 @@ impl Writer<'_> {
         let node = &self.machine.nodes[at];
         let done = node.json.get("onDone");
         let done_name = format!("xstate.done.state.{}", node.id);
+        // SCXML calls the chart's own events otherwise.
+        let own_prefix = if self.machine.semantics == Semantics::Scxml { "xstate." } else { "" };
         for (descriptor, transitions) in node.json.get("on").and_then(Value::as_object).into_iter().flatten() {
             if done.is_some() && *descriptor == done_name {
                 continue;
             }
             for transition in list(Some(transitions)) {
-                self.transition(at, transition, state.on_named(descriptor));
+                self.transition(at, transition, state.on_named(descriptor.strip_prefix(own_prefix).unwrap_or(descriptor)));
             }
         }
         for transition in list(done) {
@@ -363,7 +366,7 @@ impl Writer<'_> {
         Some(Guard::test(move |memo: &Memo, _| memo.values.get(&key).is_some_and(|found| holds(*found, value))))
     }
 
-    fn actions<M>(&mut self, at: usize, json: Option<&Value>, actions: &mut impl Actions<M>)
+    fn actions<M>(&mut self, at: usize, json: Option<&Value>, actions: &mut impl Actions<Model = M>)
     where
         M: Model<State = Id, Event = EventId, Context = Memo>,
     {
@@ -381,7 +384,7 @@ impl Writer<'_> {
         }
     }
 
-    fn object_action<M>(&mut self, at: usize, action: &Value, actions: &mut impl Actions<M>)
+    fn object_action<M>(&mut self, at: usize, action: &Value, actions: &mut impl Actions<Model = M>)
     where
         M: Model<State = Id, Event = EventId, Context = Memo>,
     {
@@ -412,7 +415,7 @@ impl Writer<'_> {
         }
     }
 
-    fn assign<M>(&mut self, at: usize, params: &Value, actions: &mut impl Actions<M>)
+    fn assign<M>(&mut self, at: usize, params: &Value, actions: &mut impl Actions<Model = M>)
     where
         M: Model<State = Id, Event = EventId, Context = Memo>,
     {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use throng::ChartActor;
-use throng::statechart::{EventId, EventNames, Model, Session, StateSet, Status};
+use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateSet, Status};
 
 use crate::report::Verdict;
 use crate::stage::{Alone, Stage, UNIT_TICKS};
@@ -66,8 +66,17 @@ enum Deed {
 ///
 /// The first difference from what is expected, or what is wrong with the case.
 pub fn run(case: &Value) -> Verdict {
+    run_under(Semantics::XState, case)
+}
+
+/// Runs a case under other rules. One whose list of `quirks` is empty comes out alike under all.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_under(semantics: Semantics, case: &Value) -> Verdict {
     let mut names = EventNames::default();
-    let machine = Machine::read(case)?;
+    let machine = Machine::read(case, semantics)?;
     let steps = case["steps"].as_array().ok_or("the case has no list `steps`")?;
     let deeds = steps.iter().map(|step| deed(step, &mut names)).collect::<Result<Vec<_>, _>>()?;
     let expected = case["expected"].as_array().ok_or("the case has no list `expected`")?;
