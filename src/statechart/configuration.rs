@@ -180,3 +180,24 @@ impl<M: Model> Debug for Configuration<M> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::EventId;
+    use super::*;
+
+    struct Narrow;
+
+    impl Model for Narrow {
+        type State = u8;
+        type Event = EventId;
+        type Context = ();
+        type Port<'a> = ();
+        type Set = u64;
+    }
+
+    #[test]
+    fn a_configuration_of_up_to_64_states_is_16_bytes() {
+        assert_eq!(size_of::<Configuration<Narrow>>(), 16);
+    }
+}
