@@ -19,8 +19,10 @@ use bevy_ecs::component::Component;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{ReadOnlySystemParam, Res};
 
-use crate::actor::{Actor, Context, Handled};
-use crate::statechart::{Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError};
+use crate::actor::{Actor, ActorRef, Context, Failure, Handled};
+use crate::statechart::{
+    Actions, Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError,
+};
 
 /// An actor whose behaviour is a chart. The implementing type is the chart's context.
 ///
@@ -197,6 +199,28 @@ impl<C: ChartActor + Debug> Debug for Charted<C> {
     }
 }
 
+impl<C: ChartActor> StateDef<Charting<C>> {
+    /// Spawns a child when the state is entered, and stops it when the state is left, when the chart is done, and
+    /// when the actor fails or stops.
+    ///
+    /// `make` gets a reference to the charted actor: by it the child reports what it did, as an event.
+    ///
+    /// # Panics
+    ///
+    /// Entering the state panics, which fails the actor, if `A` is not registered.
+    pub fn invoke<A: Actor>(&mut self, make: impl Fn(&C, ActorRef<Charted<C>>) -> A + Send + Sync + 'static) {
+        self.entry().effect(move |context, _, step| {
+            let child = step.spawn(make(context, step.me()));
+            step.bind(child.id());
+        });
+        self.exit().effect(|_, _, step| {
+            if let Some(child) = step.unbind() {
+                step.stop(child);
+            }
+        });
+    }
+}
+
 /// What a charted actor gets: an event, or the engine's word that a timer is due. Make one with `event.into()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartMail<E>(Mail<E>);
@@ -283,6 +307,11 @@ impl<C: ChartActor> Actor for Charted<C> {
             }
         }
         Ok(())
+    }
+
+    fn restarting(&mut self, _: &Failure, cx: &Context<'_, Self>) {
+        // They belong to states that the fresh configuration is not in.
+        self.configuration.children().for_each(|child| cx.stop(child));
     }
 
     fn started(&mut self, cx: &Context<'_, Self>) -> Handled {

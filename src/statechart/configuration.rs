@@ -10,6 +10,7 @@ use super::effects::Queued;
 use super::model::Model;
 use super::set::StateSet;
 use super::timers::Timers;
+use crate::id::ActorId;
 
 /// Where one instance of a chart is: its active states, and, where there are any, its history,
 /// timers and postponed events.
@@ -22,6 +23,9 @@ pub struct Configuration<M: Model> {
     pub(super) memory: Option<Box<Memory<M>>>,
 }
 
+/// Actors, each tied to an active state.
+pub(super) type Children = SmallVec<[(u16, ActorId); 1]>;
+
 /// What most instances need not remember.
 pub(super) struct Memory<M: Model> {
     /// For each history state what it leads to; empty where its parent was never left.
@@ -30,6 +34,7 @@ pub(super) struct Memory<M: Model> {
     pub(super) order: SmallVec<[u16; 8]>,
     pub(super) timers: Timers<M::Event>,
     pub(super) postponed: VecDeque<Queued<M::Event>>,
+    pub(super) children: Children,
     /// The tick at which whoever keeps the clock has been asked to look at the timers.
     wake: Option<u64>,
 }
@@ -87,6 +92,11 @@ impl<M: Model> Configuration<M> {
         memory.wake
     }
 
+    /// The actors that are tied to active states.
+    pub(crate) fn children(&self) -> impl Iterator<Item = ActorId> {
+        self.memory.iter().flat_map(|memory| &memory.children).map(|(_, child)| *child)
+    }
+
     /// A wake has come.
     pub(crate) fn awoke(&mut self) {
         if let Some(memory) = &mut self.memory {
@@ -109,7 +119,14 @@ impl<M: Model> Default for Configuration<M> {
 
 impl<M: Model> Default for Memory<M> {
     fn default() -> Self {
-        Self { history: Box::default(), order: SmallVec::new(), timers: Timers::default(), postponed: VecDeque::new(), wake: None }
+        Self {
+            history: Box::default(),
+            order: SmallVec::new(),
+            timers: Timers::default(),
+            postponed: VecDeque::new(),
+            children: Children::new(),
+            wake: None,
+        }
     }
 }
 
@@ -123,6 +140,7 @@ where
             order: self.order.clone(),
             timers: self.timers.clone(),
             postponed: self.postponed.clone(),
+            children: self.children.clone(),
             wake: self.wake,
         }
     }
@@ -142,7 +160,11 @@ where
     M::Event: PartialEq,
 {
     fn eq(&self, other: &Self) -> bool {
-        self.history == other.history && self.order == other.order && self.timers == other.timers && self.postponed == other.postponed
+        self.history == other.history
+            && self.order == other.order
+            && self.timers == other.timers
+            && self.postponed == other.postponed
+            && self.children == other.children
     }
 }
 
@@ -166,6 +188,7 @@ where
             memory.order.hash(state);
             memory.timers.hash(state);
             memory.postponed.hash(state);
+            memory.children.hash(state);
         }
     }
 }

@@ -5,9 +5,11 @@ use std::fmt::{self, Debug};
 use std::ops::Deref;
 
 use super::chart::Chart;
+use super::configuration::Children;
 use super::effects::{Queued, Request, Requests};
 use super::set::StateSet;
 use super::timers::{TimerId, TimerName, TimerOp};
+use crate::id::ActorId;
 
 /// The types of a chart. The implementing type is only their common name.
 pub trait Model: Sized + 'static {
@@ -148,6 +150,9 @@ pub struct Step<'a, M: Model> {
     pub(super) requests: Requests<M::Event>,
     pub(super) postpone: bool,
     pub(super) failure: Option<Box<dyn Error + Send + Sync>>,
+    /// The state whose entry or exit actions are running.
+    pub(super) at: u16,
+    pub(super) children: Children,
     pub(super) port: M::Port<'a>,
 }
 
@@ -235,6 +240,17 @@ impl<'a, M: Model> Step<'a, M> {
     #[must_use]
     pub fn is_in(&self, state: &M::State) -> bool {
         self.chart.index_of(state).is_some_and(|at| self.active.has(at))
+    }
+
+    /// Ties an actor to the state that is being entered.
+    pub(crate) fn bind(&mut self, child: ActorId) {
+        self.children.push((self.at, child));
+    }
+
+    /// Unties one actor from the state that is being left.
+    pub(crate) fn unbind(&mut self) -> Option<ActorId> {
+        let place = self.children.iter().position(|(state, _)| *state == self.at)?;
+        Some(self.children.remove(place).1)
     }
 
     /// What actions reach beyond the context.

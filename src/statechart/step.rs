@@ -16,7 +16,7 @@
 use std::ops::Range;
 
 use super::chart::{Chart, Move, NodeKind};
-use super::configuration::{Configuration, Memory, Status};
+use super::configuration::{Children, Configuration, Memory, Status};
 use super::definition::Semantics;
 use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
@@ -171,16 +171,21 @@ struct Run<'a, 'p, M: Model> {
 }
 
 impl<'a, 'p, M: Model> Run<'a, 'p, M> {
-    #[inline]
+    #[inline(always)]
     fn new(chart: &'p Chart<M>, configuration: &'a mut Configuration<M>, context: &'a mut M::Context, now: u64, port: M::Port<'p>) -> Self {
-        let step = Step { chart, active: configuration.active, requests: Requests::new(), postpone: false, failure: None, port };
+        let children = configuration.memory.as_mut().map_or_else(Children::new, |memory| std::mem::take(&mut memory.children));
+        let requests = Requests::new();
+        let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, children, port };
         Self { chart, configuration, context, now, step, microsteps: 0, done: false, assigned: false, recorded: false }
     }
 
     /// Keeps what the step came to.
     #[inline]
-    fn conclude(self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
+    fn conclude(&mut self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
         self.configuration.active = self.step.active;
+        if !self.step.children.is_empty() {
+            self.memory().children = std::mem::take(&mut self.step.children);
+        }
         if self.done {
             self.configuration.active = self.step.active.without(M::Set::one(0));
             if let Some(memory) = &mut self.configuration.memory {
@@ -397,6 +402,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         let before = self.step.active;
         for state in exits.and(self.chart.masks.exit_work).descending() {
             self.step.active = before.without(exits.and(M::Set::span(state + 1, M::Set::CAPACITY)));
+            self.step.at = state as u16;
             let chart = self.chart;
             let node = &chart.states[state];
             self.run_actions(&node.exit, trigger)?;
@@ -418,6 +424,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         let mut reported = M::Set::default();
         for state in enters.and(self.chart.masks.entry_work).ascending() {
             self.step.active = before.or(enters.and(M::Set::span(0, state + 1)));
+            self.step.at = state as u16;
             let chart = self.chart;
             let node = &chart.states[state];
             self.run_actions(&node.entry, trigger)?;
@@ -484,6 +491,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             return Ok(());
         }
         for state in self.step.active.and(self.chart.masks.exit_work).descending() {
+            self.step.at = state as u16;
             let exit = &self.chart.states[state].exit;
             self.run_actions(exit, trigger)?;
         }
