@@ -32,7 +32,7 @@ use crate::statechart::{
 /// # Examples
 ///
 /// ```
-/// use throng::Charting;
+/// use throng::{ChartActor, Charted, Charting};
 /// use throng::prelude::*;
 /// use throng::statechart::{Actions, ChartEvent, Definition};
 ///

@@ -2,7 +2,7 @@
 
 use throng::prelude::*;
 use throng::statechart::{Actions, ChartEvent, Definition, EventKind, Status};
-use throng::{Charting, DeadReason, RegisterError, SharedChart};
+use throng::{ChartActor, Charted, Charting, DeadReason, RegisterError, SharedChart};
 
 use crate::support::{BLOCK, everywhere};
 

@@ -85,7 +85,7 @@ pub fn run_under(semantics: Semantics, case: &Value) -> Verdict {
     }
     match machine.size() {
         ..=64 => run_pure::<u64>(&machine, &names, &deeds, expected),
-        ..=256 => run_pure::<[u64; 4]>(&machine, &names, &deeds, expected),
+        65..=256 => run_pure::<[u64; 4]>(&machine, &names, &deeds, expected),
         _ => run_pure::<[u64; 16]>(&machine, &names, &deeds, expected),
     }?;
     let actor = Alone::start(machine.definition(names, UNIT_TICKS)?, machine.memo()?);
