@@ -3,6 +3,7 @@
 mod actor;
 mod border;
 mod cache;
+mod charted;
 mod digest;
 mod error;
 mod id;
@@ -11,6 +12,7 @@ mod panics;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;
+pub mod statechart;
 mod supervision;
 mod systems;
 mod throng;
@@ -23,6 +25,7 @@ pub use actor::{
     HasMailbox, MonitorRef, Notice, OutletPort, Recipient, ReplyTo, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
+pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};

@@ -14,9 +14,11 @@ use crossbeam_channel::Receiver;
 
 use crate::actor::{Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, TimerSpec};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
+use crate::charted::{ChartActor, Charted, Charting, SharedChart};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
+use crate::statechart::{Definition, StateSet};
 use crate::systems::{
     ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems,
     fire_timers, run_rounds,
@@ -319,6 +321,46 @@ impl<W: BorrowMut<World>> Throng<W> {
     #[must_use]
     pub fn next_timer_tick(&mut self) -> Option<u64> {
         self.engine(|engine, _| engine.next_timer_tick())
+    }
+
+    /// Makes an actor type of a chart: checks and compiles it, keeps it as the resource [`SharedChart`], and registers
+    /// [`Charted<C>`].
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::Chart`] lists what is wrong with the chart; the rest as [`Throng::register`].
+    pub fn register_chart<C: ChartActor>(&mut self, chart: Definition<Charting<C>>) -> Result<&mut Self, RegisterError> {
+        self.register_chart_with(chart, ActorConfig::new())
+    }
+
+    /// As [`Throng::register_chart`], with settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Throng::register_chart`].
+    pub fn register_chart_with<C: ChartActor>(
+        &mut self,
+        chart: Definition<Charting<C>>,
+        config: ActorConfig<Charted<C>>,
+    ) -> Result<&mut Self, RegisterError> {
+        let chart = chart.build()?;
+        self.world_mut().insert_resource(SharedChart::<C>::new(chart));
+        self.register_with(config)
+    }
+
+    /// The active states of a charted actor in document order, without the root; none if it is not alive.
+    #[must_use]
+    pub fn active_states<C: ChartActor>(&mut self, actor: ActorRef<Charted<C>>) -> Vec<C::State> {
+        let Some(states) = self.state(actor).map(|state| state.configuration().states()) else { return Vec::new() };
+        let chart = self.world().resource::<SharedChart<C>>().chart();
+        states.ascending().filter_map(|at| chart.state(at).cloned()).collect()
+    }
+
+    /// Lets ticks pass without running them: what falls due in them is handled in the next tick, in order.
+    ///
+    /// For worlds in which nothing happens for long; see [`Throng::next_timer_tick`].
+    pub fn skip_ticks(&mut self, ticks: u64) {
+        self.engine(|engine, _| engine.skip_ticks(ticks));
     }
 
     /// Runs one tick.

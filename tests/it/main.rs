@@ -6,6 +6,7 @@ mod accounting;
 mod ask;
 mod batch;
 mod border;
+mod charts;
 mod control;
 mod determinism;
 mod failures;
