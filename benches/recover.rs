@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use bevy_ecs::component::Component;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use throng::{
-    Actor, ActorFailure, ActorRef, ActorRefs, ChildSpec, Context, ExitReason, Handled, RestartIntensity, Supervisor, Throng,
-};
+use throng::{Actor, ActorFailure, ActorRef, ActorRefs, ChildSpec, Context, ExitReason, Handled, RestartIntensity, Supervisor, Throng};
 
 /// An actor that does as told.
 #[derive(Component)]

@@ -19,8 +19,8 @@ mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled, HasMailbox, MonitorRef, Notice, OutletPort,
-    Recipient, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled, HasMailbox,
+    MonitorRef, Notice, OutletPort, Recipient, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};
 pub use digest::{Digester, StateDigest};

@@ -18,7 +18,8 @@ use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
 use crate::systems::{
-    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems, run_rounds,
+    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems,
+    run_rounds,
 };
 use crate::world::Mailbox;
 

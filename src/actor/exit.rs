@@ -160,16 +160,28 @@ pub enum Notice {
 /// What a handler asks for that concerns lives; carried out, in order, when the round is settled.
 pub(crate) enum Order {
     Exit(ExitReason),
-    Signal { to: ActorId, reason: ExitReason },
+    Signal {
+        to: ActorId,
+        reason: ExitReason,
+    },
     TrapExit(bool),
     Link(ActorId),
     Unlink(ActorId),
-    Monitor { actor: ActorId, monitor: MonitorRef },
-    Demonitor { monitor: MonitorRef, flush: bool },
+    Monitor {
+        actor: ActorId,
+        monitor: MonitorRef,
+    },
+    Demonitor {
+        monitor: MonitorRef,
+        flush: bool,
+    },
     Watch(ActorId),
     Unwatch(ActorId),
     HoldNotices(bool),
     Linger(u64),
     /// A request to a supervisor.
-    Ask { supervisor: ActorId, request: Box<dyn std::any::Any + Send> },
+    Ask {
+        supervisor: ActorId,
+        request: Box<dyn std::any::Any + Send>,
+    },
 }

@@ -320,7 +320,8 @@ impl Outbox {
     /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
     /// else was done or noticed.
     pub(crate) fn take_only_segment<A: HasMailbox>(&mut self, kind: Kind) -> Option<Segment<A::Msg>> {
-        let idle = self.acts.is_empty() && self.orders.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
+        let idle =
+            self.acts.is_empty() && self.orders.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
         if self.dirty != [kind] || !idle {
             return None;
         }

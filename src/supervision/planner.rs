@@ -14,9 +14,9 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use super::Verdict;
 use super::plan::{Ask, Child, ChildError, ChildState, Input, Key, Output, Outputs, Start, Token};
 use super::rules::{AutoShutdown, ChildRules, RestartPolicy, RestartStrategy, SupervisorRules};
-use super::Verdict;
 use crate::actor::ExitReason;
 use crate::digest::Digester;
 use crate::world::History;
@@ -31,7 +31,9 @@ enum State {
     /// Gone; its exit waits in the inbox.
     Dead(ExitReason),
     /// It waits for its turn, which is in the window already or is yet to be counted.
-    Restarting { counted: bool },
+    Restarting {
+        counted: bool,
+    },
 }
 
 #[derive(Debug)]

@@ -11,9 +11,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Verdict;
 use super::plan::{Ask, Child, ChildError, Input, Key, Output, Outputs, Start, Token};
 use super::rules::{AutoShutdown, ChildRules, RestartPolicy, SupervisorRules};
-use super::Verdict;
 use crate::actor::ExitReason;
 use crate::world::History;
 
@@ -202,12 +202,7 @@ impl<S> Pool<S> {
             self.remove(key, out);
             return self.check_left(out);
         }
-        let restarts = match self.template.restart {
-            RestartPolicy::Permanent => true,
-            RestartPolicy::Transient => !reason.is_normal(),
-            RestartPolicy::Temporary => false,
-        };
-        if restarts {
+        if self.restarts(reason) {
             return self.restart(key, false, now, out);
         }
         self.remove(key, out);
@@ -236,6 +231,36 @@ impl<S> Pool<S> {
         }
         // Workers start at once: only a supervisor is worth a note.
         out.push(Output::Start(key));
+    }
+
+    /// The usual end of a child: it is to be restarted at once, and nothing else is to be done. Then that is noted, and
+    /// [`Pool::runs_again`] is to follow; else nothing has happened yet.
+    pub(crate) fn restarts_at_once(&mut self, key: Key, reason: &ExitReason, now: u64) -> bool {
+        let usual = self.is_at_rest() && self.rules.backoff.is_none() && self.is_up(key);
+        if !usual || !self.restarts(reason) || !self.rules.intensity.has_room(&mut self.history, now) {
+            return false;
+        }
+        self.rules.intensity.decide(&mut self.history, now);
+        self.set_up(key, false);
+        true
+    }
+
+    /// Whether all its children just run, as far as they are not being restarted at once.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.doing.is_empty() && self.leaving.is_none()
+    }
+
+    /// A child that was restarted at once runs.
+    pub(crate) fn runs_again(&mut self, key: Key) {
+        self.set_up(key, true);
+    }
+
+    fn restarts(&self, reason: &ExitReason) -> bool {
+        match self.template.restart {
+            RestartPolicy::Permanent => true,
+            RestartPolicy::Transient => !reason.is_normal(),
+            RestartPolicy::Temporary => false,
+        }
     }
 
     /// A restart takes its time: its end will be told with [`Input::Started`].

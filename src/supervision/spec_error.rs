@@ -18,7 +18,9 @@ pub enum SpecError {
     },
     /// A permanent child is restarted whenever it ends, so it can never be what its supervisor shuts down for. Fatal for the tree: make it
     /// transient or temporary, or not significant.
-    #[error("child `{child}` of supervisor `{supervisor}` is significant and permanent; make it transient or temporary, or not significant")]
+    #[error(
+        "child `{child}` of supervisor `{supervisor}` is significant and permanent; make it transient or temporary, or not significant"
+    )]
     SignificantPermanent {
         /// The supervisor.
         supervisor: Arc<str>,
@@ -26,7 +28,9 @@ pub enum SpecError {
         child: Arc<str>,
     },
     /// A significant child under a supervisor that never shuts down by itself. Fatal for the tree: set `auto_shutdown`.
-    #[error("child `{child}` of supervisor `{supervisor}` is significant, but the supervisor's auto_shutdown is never; set it, or make the child not significant")]
+    #[error(
+        "child `{child}` of supervisor `{supervisor}` is significant, but the supervisor's auto_shutdown is never; set it, or make the child not significant"
+    )]
     SignificantWithNever {
         /// The supervisor.
         supervisor: Arc<str>,

@@ -24,8 +24,8 @@ use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn,
-    Undelivered, Wish,
+    Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn, Undelivered,
+    Wish,
 };
 use crate::digest::Digester;
 use crate::error::RegisterError;
@@ -314,15 +314,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         }
     }
 
-    fn ending(
-        &mut self,
-        world: &mut World,
-        hub: &mut Hub,
-        roster: &Roster<A>,
-        ids: &[ActorId],
-        hook: Ending,
-        reason: Option<&ExitReason>,
-    ) {
+    fn ending(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, ids: &[ActorId], hook: Ending, reason: Option<&ExitReason>) {
         let panicked = self.with_context(world, hub, |context, world| {
             let mut panicked = Vec::new();
             for &id in ids {
@@ -487,7 +479,15 @@ impl<A: Actor> ActorBehaviour<A> {
     }
 
     /// Puts fresh state in place of the old.
-    fn revive(&mut self, world: &mut World, hub: &mut Hub, roster: &Roster<A>, id: ActorId, factory: &Fresh<A>, failure: &Failure) -> Start {
+    fn revive(
+        &mut self,
+        world: &mut World,
+        hub: &mut Hub,
+        roster: &Roster<A>,
+        id: ActorId,
+        factory: &Fresh<A>,
+        failure: &Failure,
+    ) -> Start {
         let mut mishaps = Vec::new();
         let begun = self.with_context(world, hub, |context, world| {
             // SAFETY: the reference ends before the next is made.

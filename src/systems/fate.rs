@@ -125,14 +125,15 @@ impl Engine {
     /// The incarnation is gone: whoever is tied to it hears of it, and its supervisor decides.
     pub(super) fn finish(&mut self, world: &mut World, id: ActorId, reason: ExitReason) {
         self.cut_ties(id, &reason);
-        let place = self.place(id);
-        if place.is_some() {
-            // Nothing runs on the old state.
-            self.runners[id.kind() as usize].halt(world, id);
-        }
-        match place {
+        match self.place(id) {
             Some(Place::ORPHAN) => self.let_go(world, Some(id), Some(&reason)),
-            Some(place) => self.tell_supervisor(place, reason),
+            Some(place) => {
+                if !self.restart_at_once(world, id, place, &reason) {
+                    // Nothing runs on the old state.
+                    self.runners[id.kind() as usize].halt(world, id);
+                    self.tell_supervisor(place, reason);
+                }
+            }
             None if self.lives.is_supervisor(id) => self.let_go(world, Some(id), Some(&reason)),
             None if self.lives.is_plain() => self.guard(world, id, &Failure::from(&reason), &reason),
             None => {
@@ -302,10 +303,7 @@ impl Engine {
                 continue;
             }
             match order {
-                Order::Exit(reason) => {
-                    self.end(world, by, reason, true);
-                    self.restart_at_once(world);
-                }
+                Order::Exit(reason) => self.end(world, by, reason, true),
                 Order::Signal { to, reason } => {
                     self.lives.queue.push_back(Event::Signal { to, from: Some(by), reason, how: How::Explicit });
                 }

@@ -34,9 +34,17 @@ pub(super) enum Event {
         /// The exit that this restart is for, if it follows at once.
         because: Option<ExitReason>,
     },
-    Signal { to: ActorId, from: Option<ActorId>, reason: ExitReason, how: How },
+    Signal {
+        to: ActorId,
+        from: Option<ActorId>,
+        reason: ExitReason,
+        how: How,
+    },
     /// An actor without a supervisor has ended.
-    Guard { id: ActorId, reason: ExitReason },
+    Guard {
+        id: ActorId,
+        reason: ExitReason,
+    },
 }
 
 /// What happens at a tick to come.
@@ -127,6 +135,8 @@ pub(crate) struct Lives {
     pub(super) nodes: Vec<Option<Box<Node>>>,
     pub(super) supervisors: usize,
     pub(super) kind: Option<Kind>,
+    /// The supervisor that went last, and its name: its end is told when it is gone.
+    pub(super) last_gone: Option<(ActorId, Arc<str>)>,
     pub(super) incarnations: u32,
     pub(super) queue: VecDeque<Event>,
     pub(super) wheel: Wheel<Timer>,
@@ -151,6 +161,7 @@ impl Lives {
             nodes: Vec::new(),
             supervisors: 0,
             kind: None,
+            last_gone: None,
             incarnations: 0,
             queue: VecDeque::new(),
             wheel: Wheel::new(0),
@@ -167,12 +178,6 @@ impl Lives {
     /// Whether no actor has ties or a supervisor, and nobody listens.
     pub(super) fn is_plain(&self) -> bool {
         self.ties.is_empty() && self.supervisors == 0 && self.told.is_none()
-    }
-
-    /// Whether nothing is to be done but the restart of the actor that just ended, and nobody is tied to anybody.
-    pub(super) fn only_a_restart(&self) -> bool {
-        let restart = matches!(self.queue.front(), Some(Event::Do { output: Output::Start(_), because: Some(_), .. }));
-        restart && self.queue.len() == 1 && self.ties.is_empty()
     }
 
     /// The next tick at which something is due.
@@ -215,7 +220,9 @@ impl Lives {
     pub(super) fn take_node(&mut self, supervisor: ActorId) -> Option<Box<Node>> {
         self.node(supervisor)?;
         self.supervisors -= 1;
-        self.nodes[supervisor.slot() as usize].take()
+        let node = self.nodes[supervisor.slot() as usize].take();
+        self.last_gone = node.as_ref().map(|node| (supervisor, node.spec.name.clone()));
+        node
     }
 
     /// Starts a supervisor's plan.

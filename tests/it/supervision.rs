@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use proptest::prelude::*;
 use throng::prelude::*;
 use throng::{
-    AutoShutdown, Backoff, ChildError, ChildKey, ChildSpec, ChildState, DeadReason, ExitReason, LifeStep, Notice, RestartPolicy, Shutdown, SpecError,
-    Supervisor, SupervisorSpec,
+    AutoShutdown, Backoff, ChildError, ChildKey, ChildSpec, ChildState, DeadReason, ExitReason, LifeStep, Notice, RestartPolicy, Shutdown,
+    SpecError, Supervisor, SupervisorSpec,
 };
 
 use crate::support::*;
@@ -122,10 +122,7 @@ fn impossible_specs_name_the_child_and_start_nothing() {
             assert!(error.to_string().contains(text), "{error}");
         }
         assert_eq!(throng.stats().actors, 0);
-        assert!(matches!(
-            Supervisor::one_for_one("r").intensity(1, 0).check(),
-            Err(SpecError::PeriodZero { .. })
-        ));
+        assert!(matches!(Supervisor::one_for_one("r").intensity(1, 0).check(), Err(SpecError::PeriodZero { .. })));
     });
 }
 
@@ -229,9 +226,11 @@ fn a_restart_storm_ends() {
             let starts = Arc::new(AtomicU32::new(0));
             let bad = ChildSpec::new("bad", move |_| {
                 let nth = starts.fetch_add(1, Ordering::Relaxed);
-                Probe::<0>::hooked(move |hook, _, _| {
-                    if hook == Hook::Started && nth > 0 { Err(throng::ActorFailure::msg("never")) } else { Ok(()) }
-                })
+                Probe::<0>::hooked(
+                    move |hook, _, _| {
+                        if hook == Hook::Started && nth > 0 { Err(throng::ActorFailure::msg("never")) } else { Ok(()) }
+                    },
+                )
             });
             let root = throng.start_tree(Supervisor::one_for_one("root").intensity(intensity, 10).child(bad)).unwrap();
             let bad = child(&mut throng, "root", "bad");
@@ -484,10 +483,13 @@ fn life_events_in_order() {
         let events = throng.life_events(100);
         throng.start_tree(Supervisor::one_for_all("root").child(plain("a")).child(plain("b"))).unwrap();
         let b = child(&mut throng, "root", "b");
-        throng.tell(b, act(|_, cx| {
-            cx.exit(ExitReason::custom("bored"));
-            Ok(())
-        }));
+        throng.tell(
+            b,
+            act(|_, cx| {
+                cx.exit(ExitReason::custom("bored"));
+                Ok(())
+            }),
+        );
         rest(&mut throng);
         let told: Vec<String> = events
             .try_iter()
@@ -502,7 +504,16 @@ fn life_events_in_order() {
             .collect();
         assert_eq!(
             told,
-            ["root starts", "a starts", "b starts", r#"b Terminating(Custom("bored"))"#, "b ends bored", "a ends shutdown", "a starts", "b starts"]
+            [
+                "root starts",
+                "a starts",
+                "b starts",
+                r#"b Terminating(Custom("bored"))"#,
+                "b ends bored",
+                "a ends shutdown",
+                "a starts",
+                "b starts"
+            ]
         );
     });
 }
@@ -559,10 +570,15 @@ fn play(options: ThrongOptions, deeds: &[Deed]) -> Vec<(u64, String)> {
         match deed {
             Deed::Crash(at) => pick(at).into_iter().for_each(|probe| throng.tell(probe, burst())),
             Deed::Kill(at) => pick(at).into_iter().for_each(|probe| throng.exit_signal(probe, ExitReason::Kill)),
-            Deed::Leave(at) => pick(at).into_iter().for_each(|probe| throng.tell(probe, act(|_, cx| {
-                cx.stop_self();
-                Ok(())
-            }))),
+            Deed::Leave(at) => pick(at).into_iter().for_each(|probe| {
+                throng.tell(
+                    probe,
+                    act(|_, cx| {
+                        cx.stop_self();
+                        Ok(())
+                    }),
+                )
+            }),
             Deed::Despawn(at) => {
                 if let Some(entity) = pick(at).and_then(|probe| throng.entity(probe.id())) {
                     throng.world_mut().despawn(entity);
