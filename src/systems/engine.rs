@@ -379,6 +379,7 @@ impl Engine {
         for runner in &mut self.runners {
             runner.digest(world, &mut digester);
         }
+        self.lives.digest(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

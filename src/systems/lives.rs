@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasherDefault, Hash};
 use std::sync::{Arc, OnceLock};
 
 use super::node::{Gone, Kid, Node};
@@ -183,6 +183,12 @@ impl Lives {
     /// The next tick at which something is due.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.wheel.next_due()
+    }
+
+    /// Feeds supervisors and what is put off. Ties are not seen.
+    pub(super) fn digest(&self, digester: &mut Digester) {
+        self.nodes.iter().flatten().for_each(|node| node.digest(digester));
+        (self.wheel.next_due(), self.wheel.len(), &self.turns, &self.hearers).hash(digester);
     }
 
     /// Whether the next round has something to do here.

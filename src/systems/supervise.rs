@@ -125,8 +125,8 @@ impl Engine {
 
     /// Makes the types of all workers known, so that nothing can be wrong with them later.
     fn register_all(&mut self, world: &mut World, spec: &SupervisorSpec) -> Result<(), SpecError> {
-        let all = spec.with_all_below().into_iter().flat_map(SupervisorSpec::all_children);
-        all.map(|child| self.kind_of_child(world, child).map(drop)).collect()
+        let mut all = spec.with_all_below().into_iter().flat_map(SupervisorSpec::all_children);
+        all.try_for_each(|child| self.kind_of_child(world, child).map(drop))
     }
 
     fn register_child(&mut self, world: &mut World, child: &ChildSpec) -> Result<(), SpecError> {
@@ -386,6 +386,7 @@ impl Engine {
         match reason {
             Some(reason) => {
                 self.stats.restarts += 1;
+                tracing::debug!(actor = %id, %supervisor, %reason, tick = self.hub.tick, "a child is restarted");
                 self.tell_restart(id, reason);
             }
             None => self.tell_step(id, LifeStep::Started),
