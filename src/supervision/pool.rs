@@ -374,7 +374,7 @@ mod tests {
                 assert!(self.exit.is_none(), "nothing follows an exit");
                 match output {
                     Output::Start(key) if std::mem::take(&mut self.fails) => {
-                        self.feed(Input::Started(key, Start::Failed(ExitReason::NoProc)))
+                        self.feed(Input::Started(key, Start::Failed(ExitReason::NoProc)));
                     }
                     Output::Start(key) => {
                         self.up.push(key);

@@ -298,7 +298,8 @@ impl Engine {
 
     /// Carries out what handlers and hooks ordered.
     pub(super) fn heed_orders(&mut self, world: &mut World) {
-        for (by, order) in std::mem::take(&mut self.hub.orders) {
+        let mut orders = std::mem::take(&mut self.hub.orders);
+        for (by, order) in orders.drain(..) {
             if !self.lives(by) {
                 continue;
             }
@@ -311,6 +312,9 @@ impl Engine {
                 tie => self.heed_tie(by, tie),
             }
         }
+        // The list goes back for its memory.
+        orders.append(&mut self.hub.orders);
+        self.hub.orders = orders;
     }
 
     /// Carries out what a start ordered about ties, at once; the rest waits for the next round.

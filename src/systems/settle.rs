@@ -105,12 +105,15 @@ impl Engine {
             }
         }
         let failures = failed.len();
+        if failures == 0 {
+            return false;
+        }
         // An entity that is gone by now has no failure to be seen to.
         let _ = world.try_insert_batch(failed);
         if failures > LOGGED_MAX {
             tracing::warn!(failures, round = self.hub.round, "many actors failed in this round; only some are logged");
         }
-        failures > 0
+        true
     }
 
     fn note_failure(&mut self, id: ActorId, failure: &Failure) {
