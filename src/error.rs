@@ -6,6 +6,7 @@ use bevy_ecs::entity::Entity;
 use thiserror::Error;
 
 use crate::id::KINDS_MAX;
+use crate::statechart::ChartError;
 
 /// Why an actor type could not be registered.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -29,6 +30,9 @@ pub enum RegisterError {
         /// What conflicts.
         why: String,
     },
+    /// The actor's chart is wrong. Fatal for this type: change the chart.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
 }
 
 /// Why an actor could not be spawned.

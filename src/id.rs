@@ -22,6 +22,8 @@ use std::num::NonZeroU64;
 /// The states and cells of a block's actors should fit the second-level cache. `2^13` actors of 16
 /// bytes take 256 KiB with their cells.
 pub(crate) const BLOCK_BITS: u32 = 13;
+/// Bits of a block's number.
+pub(crate) const BLOCKS_BITS: u32 = 32 - BLOCK_BITS;
 /// Slots in a block.
 pub(crate) const BLOCK: usize = 1 << BLOCK_BITS;
 
@@ -71,14 +73,10 @@ impl ActorId {
         Self(NonZeroU64::new(bits).expect("invariant: bits of an id are not zero"))
     }
 
-    /// The id `n` slots further on, with the same generation; `None` past the last slot.
+    /// The id `n` slots further on, with the same generation; past the last slot it is wrong.
     #[inline]
-    pub(crate) fn plus(self, n: usize) -> Option<Self> {
-        let slot = self.slot() as usize + n;
-        if slot > u32::MAX as usize {
-            return None;
-        }
-        NonZeroU64::new(self.0.get() + ((n as u64) << SLOT_SHIFT)).map(Self)
+    pub(crate) fn plus(self, n: usize) -> Self {
+        Self(self.0.saturating_add((n as u64) << SLOT_SHIFT))
     }
 
     /// The id as a number, for logs and journals. Unique within one world's life.

@@ -3,6 +3,7 @@
 mod actor;
 mod border;
 mod cache;
+mod charted;
 mod digest;
 mod error;
 mod id;
@@ -11,6 +12,7 @@ mod panics;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;
+pub mod statechart;
 mod supervision;
 mod systems;
 mod throng;
@@ -19,10 +21,11 @@ mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled, HasMailbox,
-    MonitorRef, Notice, OutletPort, Recipient, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
+    HasMailbox, MonitorRef, Notice, OutletPort, Recipient, ReplyTo, Turn, Undelivered,
 };
-pub use border::{Inlet, Pace, PaceReport, SendError, TrySendError};
+pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
+pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
@@ -31,8 +34,8 @@ pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, ShutdownReport, Stats,
-    SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
+    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, ShutdownReport,
+    Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
 pub use world::Mailbox;

@@ -10,12 +10,14 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Where the last panic happened; empty if that is not known.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// Puts the hook in place, once for the process.
@@ -28,8 +30,12 @@ pub(crate) fn install_hook() {
 }
 
 fn note(info: &PanicHookInfo<'_>) {
-    let place = info.location().map(|at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
-    PLACE.with(|cell| *cell.borrow_mut() = place);
+    PLACE.with_borrow_mut(|place| {
+        place.clear();
+        if let Some(at) = info.location() {
+            let _ = write!(place, ", at {}:{}:{}", at.file(), at.line(), at.column());
+        }
+    });
 }
 
 /// Runs handlers: panics on this thread are noted, not printed.
@@ -49,15 +55,17 @@ impl Drop for Restore {
 /// The text and the place of a caught panic.
 pub(crate) fn describe(payload: Box<dyn Any + Send>) -> String {
     let text = match payload.downcast_ref::<&'static str>() {
-        Some(text) => (*text).to_owned(),
-        None => payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "panicked with a value that is no text".to_owned()),
+        Some(text) => text,
+        None => payload.downcast_ref::<String>().map_or("panicked with a value that is no text", String::as_str),
     };
+    let described = PLACE.with_borrow_mut(|place| {
+        let described = [text, place].concat();
+        place.clear();
+        described
+    });
     // A payload may panic when it is dropped; that tells nothing more.
     let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
-    match PLACE.take() {
-        Some(place) => format!("{text}, at {place}"),
-        None => text,
-    }
+    described
 }
 
 /// Drops what may panic when it is dropped; tells if it did.

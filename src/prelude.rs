@@ -2,8 +2,8 @@
 
 #[doc(no_inline)]
 pub use crate::{
-    Actor, ActorConfig, ActorId, ActorRef, Context, Handled, HasMailbox, Mail, MailboxConfig, OutletPort, Overflow, Pace, Recipient,
-    RestartIntensity, Throng, ThrongOptions, ThrongSystems,
+    Actor, ActorConfig, ActorId, ActorRef, AskError, Context, Handled, HasMailbox, Mail, MailboxConfig, OutletPort, Overflow, Pace,
+    Recipient, ReplyTo, RestartIntensity, Throng, ThrongOptions, ThrongSystems,
 };
 
 #[cfg(feature = "bevy_app")]

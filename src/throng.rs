@@ -12,14 +12,16 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Newborn, Outbox, OutletPort};
+use crate::actor::{Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, TimerSpec};
 use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
+use crate::charted::{ChartActor, Charted, Charting, SharedChart};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
+use crate::statechart::{Definition, StateSet};
 use crate::systems::{
     ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems,
-    run_rounds,
+    fire_timers, run_rounds,
 };
 use crate::world::Mailbox;
 
@@ -90,14 +92,15 @@ pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
     if Engine::is_installed(world) {
         return;
     }
-    Engine::install(world, options);
-    world.insert_resource(InletDrain::new(options.inlet_capacity));
+    let number = Engine::install(world, options);
+    world.insert_resource(InletDrain::new(options.inlet_capacity, number));
     world.init_resource::<Outlets>();
     let mut tick = Schedule::new(ActorTick);
     tick.set_executor(SingleThreadedExecutor::new());
-    tick.configure_sets((ThrongSystems::Inlet, ThrongSystems::Rounds, ThrongSystems::Outlet).chain());
+    tick.configure_sets((ThrongSystems::Inlet, ThrongSystems::Timers, ThrongSystems::Rounds, ThrongSystems::Outlet).chain());
     tick.add_systems((
         drain_inlet.in_set(ThrongSystems::Inlet),
+        fire_timers.in_set(ThrongSystems::Timers),
         run_rounds.in_set(ThrongSystems::Rounds),
         fill_outlets.in_set(ThrongSystems::Outlet),
     ));
@@ -306,6 +309,60 @@ impl<W: BorrowMut<World>> Throng<W> {
         });
     }
 
+    /// Sends a message in the name of "outside" in `ticks` ticks, counted from the last tick; 0 counts as 1.
+    pub fn tell_after<M>(&mut self, ticks: u64, to: impl Destination<M>, msg: M) {
+        self.engine(|engine, _| {
+            let spec = TimerSpec { due: engine.hub.tick.saturating_add(ticks), owner: None, key: None };
+            to.schedule(engine.hub.host(), spec, Load::Once(msg));
+        });
+    }
+
+    /// A tick before which no timer falls due; `None` if none is pending. For hosts that sleep between ticks.
+    #[must_use]
+    pub fn next_timer_tick(&mut self) -> Option<u64> {
+        self.engine(|engine, _| engine.next_timer_tick())
+    }
+
+    /// Makes an actor type of a chart: checks and compiles it, keeps it as the resource [`SharedChart`], and registers
+    /// [`Charted<C>`].
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::Chart`] lists what is wrong with the chart; the rest as [`Throng::register`].
+    pub fn register_chart<C: ChartActor>(&mut self, chart: Definition<Charting<C>>) -> Result<&mut Self, RegisterError> {
+        self.register_chart_with(chart, ActorConfig::new())
+    }
+
+    /// As [`Throng::register_chart`], with settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Throng::register_chart`].
+    pub fn register_chart_with<C: ChartActor>(
+        &mut self,
+        chart: Definition<Charting<C>>,
+        config: ActorConfig<Charted<C>>,
+    ) -> Result<&mut Self, RegisterError> {
+        let chart = chart.build()?;
+        self.world_mut().insert_resource(SharedChart::<C>::new(chart));
+        self.register_with(config)
+    }
+
+    /// The active states of a charted actor in document order, without the root; none if it is not alive.
+    #[must_use]
+    pub fn active_states<C: ChartActor>(&mut self, actor: ActorRef<Charted<C>>) -> Vec<C::State> {
+        let Some(states) = self.state(actor).map(|state| state.configuration().states()) else { return Vec::new() };
+        let chart = self.world().resource::<SharedChart<C>>().chart();
+        states.ascending().filter_map(|at| chart.state(at).cloned()).collect()
+    }
+
+    /// Lets ticks pass without running them: what falls due in them is handled in the next tick, in order.
+    ///
+    /// For worlds in which nothing happens for long; see [`Throng::next_timer_tick`].
+    pub fn skip_ticks(&mut self, ticks: u64) {
+        self.engine(|engine, _| engine.skip_ticks(ticks));
+    }
+
     /// Runs one tick.
     ///
     /// # Panics
@@ -323,7 +380,8 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Runs ticks until no mail is left, at most `ticks_max`. Returns how many it ran, or `None` if mail
     /// is left.
     ///
-    /// Mail that nobody can handle now (postponed, or its handlers' `Params` are missing) does not count.
+    /// Mail that nobody can handle now (postponed, or its handlers' `Params` are missing) does not count, nor
+    /// do pending timers.
     pub fn run_until_quiet(&mut self, ticks_max: u64) -> Option<u64> {
         for ticks in 0..=ticks_max {
             if self.is_quiet() {
@@ -338,6 +396,9 @@ impl<W: BorrowMut<World>> Throng<W> {
 
     /// Runs ticks at a pace until `go_on` says `false`; it is asked after each tick.
     pub fn run(&mut self, pace: Pace, mut go_on: impl FnMut(&mut Self) -> bool) -> PaceReport {
+        if let Pace::Every(period) = pace {
+            self.engine(|engine, _| engine.hub.tick_period = period);
+        }
         let mut pacer = Pacer::new(pace);
         loop {
             self.tick();

@@ -32,8 +32,6 @@ const SLOTS: usize = 1 << DIGIT_BITS;
 const SWEEP_SLACK: usize = 1024;
 /// An emptied slot keeps memory for so many timers.
 const KEPT_CAPACITY: usize = 256;
-/// Ends the list of free cells.
-const NO_CELL: u32 = u32::MAX;
 
 /// Names a timer that was set. It names no other timer until its place in the wheel was used again four
 /// billion times.
@@ -47,13 +45,8 @@ pub(crate) struct TimerKey {
 #[derive(Clone, Debug)]
 struct Cell<T> {
     generation: NonZeroU32,
-    content: Content<T>,
-}
-
-#[derive(Clone, Debug)]
-enum Content<T> {
-    Timer(T),
-    Free { next: u32 },
+    /// `None` when the cell is free.
+    value: Option<T>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,16 +115,23 @@ pub(crate) struct Wheel<T> {
     /// As many as the timer furthest away has needed.
     levels: Vec<Level>,
     cells: Vec<Cell<T>>,
-    free: u32,
+    /// Free cells. A list apart: one threaded through the cells would make each `set` wait for a miss.
+    free: Vec<u32>,
     len: usize,
     /// Places in slots whose timers were cancelled.
     abandoned: usize,
 }
 
+impl<T> Default for Wheel<T> {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 impl<T> Wheel<T> {
     /// An empty wheel whose present is tick `now`.
     pub(crate) fn new(now: u64) -> Self {
-        Self { now, levels: Vec::new(), cells: Vec::new(), free: NO_CELL, len: 0, abandoned: 0 }
+        Self { now, levels: Vec::new(), cells: Vec::new(), free: Vec::new(), len: 0, abandoned: 0 }
     }
 
     /// Pending timers.
@@ -153,7 +153,7 @@ impl<T> Wheel<T> {
     ///
     /// # Panics
     ///
-    /// Panics beyond 2^32 - 1 pending timers.
+    /// Panics beyond 2^32 pending timers.
     pub(crate) fn set(&mut self, due: u64, value: T) -> TimerKey {
         let key = self.store(value);
         self.put(Place { due: due.max(self.now.saturating_add(1)), key });
@@ -173,18 +173,16 @@ impl<T> Wheel<T> {
 
     /// The value of a pending timer.
     pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
-        match self.cells.get(key.index as usize) {
-            Some(Cell { generation, content: Content::Timer(value) }) if *generation == key.generation => Some(value),
-            _ => None,
-        }
+        self.cells.get(key.index as usize).filter(|cell| cell.generation == key.generation)?.value.as_ref()
     }
 
     /// Makes tick `now` the present and delivers what fell due since, ordered by due tick, and by the order
     /// of setting where that is the same.
     ///
-    /// A `now` in the past changes nothing. Empty spans are skipped, however long. If `deliver` panics, the
-    /// timers that are due at the same tick and were not delivered are lost.
-    pub(crate) fn advance(&mut self, now: u64, mut deliver: impl FnMut(T)) {
+    /// What `deliver` returns is set again, with its due tick, under the same key. A `now` in the past
+    /// changes nothing. Empty spans are skipped, however long. `deliver` must not panic: the timers that are
+    /// due at the same tick would be lost.
+    pub(crate) fn advance(&mut self, now: u64, mut deliver: impl FnMut(T) -> Option<(u64, T)>) {
         while let Some((level, digit)) = self.next_slot() {
             let shift = level as u32 * DIGIT_BITS;
             // The digits above stay, those below are zero: a slot opens at its first tick.
@@ -235,13 +233,16 @@ impl<T> Wheel<T> {
         self.levels.iter().enumerate().find_map(|(level, slots)| Some((level, slots.first()?)))
     }
 
-    fn open(&mut self, level: usize, digit: usize, deliver: &mut impl FnMut(T)) {
+    fn open(&mut self, level: usize, digit: usize, deliver: &mut impl FnMut(T) -> Option<(u64, T)>) {
         let places = self.levels[level].take(digit);
         for &place in &places {
             if place.due > self.now {
                 self.put(place);
-            } else if let Some(value) = self.take(place.key) {
-                deliver(value);
+            } else if let Some(value) = self.cell(place.key).and_then(|cell| cell.value.take()) {
+                match deliver(value) {
+                    Some((due, value)) => self.set_again(due, value, place.key),
+                    None => self.vacate(place.key),
+                }
             } else {
                 self.abandoned -= 1;
             }
@@ -261,34 +262,40 @@ impl<T> Wheel<T> {
         self.levels[level].push(digit, place);
     }
 
+    fn set_again(&mut self, due: u64, value: T, key: TimerKey) {
+        self.cells[key.index as usize].value = Some(value);
+        self.put(Place { due: due.max(self.now.saturating_add(1)), key });
+    }
+
     fn store(&mut self, value: T) -> TimerKey {
-        if self.free == NO_CELL {
-            let index = u32::try_from(self.cells.len()).ok().filter(|&index| index != NO_CELL);
-            let index = index.expect("a wheel holds at most 2^32 - 1 timers");
+        let Some(index) = self.free.pop() else {
+            let index = u32::try_from(self.cells.len()).expect("a wheel holds at most 2^32 timers");
             let generation = NonZeroU32::MIN;
-            self.cells.push(Cell { generation, content: Content::Timer(value) });
+            self.cells.push(Cell { generation, value: Some(value) });
             return TimerKey { index, generation };
-        }
-        let index = self.free;
-        let cell = &mut self.cells[index as usize];
-        let Content::Free { next } = std::mem::replace(&mut cell.content, Content::Timer(value)) else {
-            unreachable!("invariant: the cells of the free list are free")
         };
-        self.free = next;
+        let cell = &mut self.cells[index as usize];
+        cell.value = Some(value);
         TimerKey { index, generation: cell.generation }
     }
 
     /// Takes a value out and frees its cell.
     fn take(&mut self, key: TimerKey) -> Option<T> {
-        let cell = self.cells.get_mut(key.index as usize).filter(|cell| cell.generation == key.generation)?;
-        if matches!(cell.content, Content::Free { .. }) {
-            return None;
-        }
-        let Content::Timer(value) = std::mem::replace(&mut cell.content, Content::Free { next: self.free }) else { return None };
-        cell.generation = cell.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.free = key.index;
-        self.len -= 1;
+        let value = self.cell(key)?.value.take()?;
+        self.vacate(key);
         Some(value)
+    }
+
+    fn cell(&mut self, key: TimerKey) -> Option<&mut Cell<T>> {
+        self.cells.get_mut(key.index as usize).filter(|cell| cell.generation == key.generation)
+    }
+
+    /// Frees the cell of a value that was taken out.
+    fn vacate(&mut self, key: TimerKey) {
+        let cell = &mut self.cells[key.index as usize];
+        cell.generation = cell.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        self.free.push(key.index);
+        self.len -= 1;
     }
 
     /// Throws abandoned places out.
@@ -395,7 +402,10 @@ mod tests {
                     Step::Advance(span) => {
                         let now = model.now.saturating_add(span);
                         let mut delivered = Vec::new();
-                        wheel.advance(now, |value| delivered.push(value));
+                        wheel.advance(now, |value| {
+                            delivered.push(value);
+                            None
+                        });
                         prop_assert_eq!(delivered, model.advance(now));
                         prop_assert_eq!(wheel.now(), now);
                     }
@@ -429,12 +439,32 @@ mod tests {
     fn timers_set_at_different_times_for_one_tick_come_in_the_order_of_setting() {
         let mut wheel = Wheel::new(0);
         for (now, value) in [(0, 'a'), (60, 'b'), (64, 'c'), (4_095, 'd'), (4_096, 'e'), (4_099, 'f')] {
-            wheel.advance(now, |_| panic!("nothing is due yet"));
+            wheel.advance(now, |_| unreachable!("nothing is due yet"));
             wheel.set(4_100, value);
         }
         let mut delivered = String::new();
-        wheel.advance(4_100, |value| delivered.push(value));
+        wheel.advance(4_100, |value| {
+            delivered.push(value);
+            None
+        });
         assert_eq!(delivered, "abcdef");
+    }
+
+    #[test]
+    fn a_timer_set_again_keeps_its_key() {
+        let mut wheel = Wheel::new(0);
+        let key = wheel.set(10, 'p');
+        let mut due = Vec::new();
+        for now in 0..1_000 {
+            wheel.advance(now, |value| {
+                due.push(now);
+                Some((now + 100, value))
+            });
+        }
+        assert_eq!(due, (0..10).map(|n| 10 + 100 * n).collect::<Vec<_>>());
+        assert_eq!((wheel.len(), wheel.cancel(key)), (1, Some('p')));
+        wheel.advance(5_000, |_| unreachable!("it was cancelled"));
+        assert_eq!((wheel.len(), wheel.next_due()), (0, None));
     }
 
     #[test]
@@ -462,7 +492,10 @@ mod tests {
         wheel.set(u64::MAX, 'z');
         assert_eq!(wheel.next_due(), Some(u64::MAX));
         let mut delivered = Vec::new();
-        wheel.advance(u64::MAX, |value| delivered.push(value));
+        wheel.advance(u64::MAX, |value| {
+            delivered.push(value);
+            None
+        });
         assert_eq!(delivered, ['z']);
     }
 }

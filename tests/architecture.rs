@@ -8,8 +8,9 @@ use syn::visit::Visit;
 /// The rooms of each layer, lowest first. Rooms of one layer are siblings.
 const LAYERS: &[&[&str]] = &[
     &["id", "error", "digest", "types", "panics", "cache", "wheel"],
-    &["mailbox"],
+    &["mailbox", "statechart"],
     &["actor"],
+    &["charted"],
     &["world"],
     &["supervision"],
     &["systems"],
@@ -20,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
 /// Edges that break the rule and are allowed, each with its reason.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("error", "id", "the registration error names the limit that `id` sets"),
+    ("error", "statechart", "the registration error carries what is wrong with a chart"),
     ("plugin", "throng", "the plugin is a way to drive a throng; both are the top"),
 ];
 

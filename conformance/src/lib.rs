@@ -1,4 +1,7 @@
 //! Recorded cases of other systems, run through throng: one module a suite.
 
+pub mod gen_statem;
 pub mod otp;
 pub mod report;
+mod stage;
+pub mod xstate;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use throng_conformance::otp;
 use throng_conformance::report::report;
+use throng_conformance::{gen_statem, otp, xstate};
 
 /// Runs recorded cases through throng.
 #[derive(Parser)]
@@ -21,10 +21,23 @@ enum Suite {
         /// One case a line, as JSON.
         file: PathBuf,
     },
+    /// Statecharts, recorded from XState v5.
+    Xstate {
+        /// One case a line, as JSON.
+        file: PathBuf,
+    },
+    /// State machines, recorded from OTP's `gen_statem`.
+    #[command(name = "gen_statem")]
+    GenStatem {
+        /// One case a line, as JSON.
+        file: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().suite {
         Suite::Otp { file } => report(&file, otp::run),
+        Suite::Xstate { file } => report(&file, xstate::run),
+        Suite::GenStatem { file } => report(&file, gen_statem::run),
     }
 }

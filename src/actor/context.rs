@@ -7,12 +7,14 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::time::Duration;
 
 use bevy_ecs::system::SystemParamItem;
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::outbox::{Act, OutletPort};
+use super::returns::WorldNo;
 use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
 use crate::error::SpawnError;
 use crate::id::{ActorId, Kind};
@@ -32,6 +34,11 @@ pub(crate) struct TurnEnv<'a> {
     pub(crate) nurseries: &'a [Nursery],
     /// Sessions of hooks before this one in this tick: each draws from streams of its own.
     pub(crate) sessions: u32,
+    /// The time that a tick stands for.
+    pub(crate) tick_period: Duration,
+    pub(crate) world: WorldNo,
+    /// Counts passes and sessions of hooks.
+    pub(crate) moment: u64,
 }
 
 /// What the handler asked for that the engine must see to at once.
@@ -162,6 +169,18 @@ impl<'a> Turn<'a> {
     #[must_use]
     pub fn round(&self) -> u32 {
         self.round.get()
+    }
+
+    pub(crate) fn world(&self) -> WorldNo {
+        self.env.world
+    }
+
+    pub(crate) fn moment(&self) -> u64 {
+        self.env.moment
+    }
+
+    pub(crate) fn tick_period(&self) -> Duration {
+        self.env.tick_period
     }
 
     /// The same worker goes on with the next round.

@@ -45,7 +45,7 @@ impl<A: HasMailbox> ActorRefs<A> {
         let mut runs: Vec<Run> = Vec::new();
         let mut len = 0;
         for id in ids {
-            let follows = runs.last().is_some_and(|run| run.first.plus(len - run.index) == Some(id));
+            let follows = runs.last().is_some_and(|run| run.first.plus(len - run.index) == id);
             if !follows {
                 runs.push(Run { index: len, first: id });
             }
@@ -73,8 +73,16 @@ impl<A: HasMailbox> ActorRefs<A> {
         if index >= self.len {
             return None;
         }
-        let run = if self.runs.len() == 1 { &self.runs[0] } else { &self.runs[self.runs.partition_point(|run| run.index <= index) - 1] };
-        run.first.plus(index - run.index).map(ActorRef::from_id)
+        let run = match &*self.runs {
+            [only] => *only,
+            _ => self.run_of(index),
+        };
+        Some(ActorRef::from_id(run.first.plus(index - run.index)))
+    }
+
+    #[inline(never)]
+    fn run_of(&self, index: usize) -> Run {
+        self.runs[self.runs.partition_point(|run| run.index <= index) - 1]
     }
 
     /// The references in the order of spawning.

@@ -7,6 +7,7 @@
 //! worker's outbox; nothing else. If the call succeeds its messages are sent, if it fails they are
 //! taken back, and the actor's supervisor decides.
 
+mod ask;
 mod batch;
 mod context;
 mod crowd;
@@ -16,10 +17,13 @@ mod fate;
 mod nursery;
 mod outbox;
 mod refs;
+mod returns;
+mod timer;
 
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::system::ReadOnlySystemParam;
 
+pub use ask::{AskError, Asking, ReplyTo};
 pub use batch::Batch;
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
@@ -28,10 +32,13 @@ pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
 pub use outbox::OutletPort;
 pub use refs::{ActorRef, Destination, Recipient};
 
+pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
 pub(crate) use nursery::{ClaimOrder, Nursery};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
+pub(crate) use returns::{AtWork, Desk, End, WorldNo, drop_because, works_for};
+pub(crate) use timer::{Load, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
 ///
@@ -101,6 +108,10 @@ pub trait Actor: Component<Mutability = Mutable> + Sized {
     /// straight from the delivery buckets, one message after the other.
     const BATCH: bool = false;
 
+    /// Set it to `true` when [`Actor::tick`] is overridden: then every actor of the type is visited once a
+    /// tick. Otherwise an actor without mail costs nothing.
+    const TICKS: bool = false;
+
     /// Handles one message.
     ///
     /// # Errors
@@ -120,6 +131,51 @@ pub trait Actor: Component<Mutability = Mutable> + Sized {
         for msg in mail {
             self.handle(msg, cx)?;
         }
+        Ok(())
+    }
+
+    /// Runs once in every tick, before the mail of its first round. Called only when [`Actor::TICKS`] is set.
+    ///
+    /// For actors that act of their own accord: it costs a fraction of a message that would tell them to.
+    /// A failed, a muted, or a stopping actor is left out. There is no message that could be postponed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Actor::handle`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bevy_ecs::component::Component;
+    /// use throng::prelude::*;
+    ///
+    /// #[derive(Component)]
+    /// struct Candle(u32);
+    ///
+    /// impl Actor for Candle {
+    ///     type Msg = ();
+    ///     type Params = ();
+    ///     const TICKS: bool = true;
+    ///
+    ///     fn handle(&mut self, (): (), _: &Context<'_, Self>) -> Handled {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn tick(&mut self, cx: &Context<'_, Self>) -> Handled {
+    ///         self.0 -= 1;
+    ///         if self.0 == 0 {
+    ///             cx.stop_self();
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut throng = Throng::default();
+    /// throng.spawn_many((1..=3).map(Candle));
+    /// throng.tick();
+    /// assert_eq!(throng.stats().actors, 2);
+    /// ```
+    fn tick(&mut self, _cx: &Context<'_, Self>) -> Handled {
         Ok(())
     }
 

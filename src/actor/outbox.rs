@@ -13,11 +13,15 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::ask::{Answer, PendingAsk};
 use super::exit::Order;
+use super::returns::{Return, take_returns};
+use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
-use crate::id::{ActorId, Kind};
+use crate::id::{ActorId, BLOCKS_BITS, Kind};
 use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
 use crate::panics;
+use crate::wheel::{TimerKey, Wheel};
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
 ///
@@ -49,6 +53,10 @@ pub(crate) enum Act {
     Leave(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
+    /// End an ask with an answer.
+    Answer(Answer),
+    /// End an ask, for something that is no deed of a call.
+    Return(Return),
 }
 
 /// What the engine learned while it handled mail; applied when the round ends, never undone.
@@ -145,7 +153,52 @@ enum Deed {
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
+    Timer { kind: Kind },
+    TimerCancelled,
+    Ask,
     Order,
+}
+
+/// A [`Deed`] in four bytes, since one is noted for each message. A message is its kind and block, which
+/// is below 2^30; the others have the highest bit set, then a number of their own, and their kind.
+#[derive(Clone, Copy)]
+struct Note(u32);
+
+impl Note {
+    const OTHER: u32 = 1 << 31;
+
+    fn deed(self) -> Deed {
+        if self.0 & Self::OTHER == 0 {
+            return Deed::Mail { kind: (self.0 >> BLOCKS_BITS) as Kind, block: self.0 & ((1 << BLOCKS_BITS) - 1) };
+        }
+        let kind = self.0 as Kind;
+        match (self.0 & !Self::OTHER) >> 16 {
+            0 => Deed::Shout { kind },
+            1 => Deed::Birth { kind },
+            2 => Deed::Act,
+            3 => Deed::Timer { kind },
+            4 => Deed::TimerCancelled,
+            5 => Deed::Ask,
+            _ => Deed::Order,
+        }
+    }
+}
+
+impl From<Deed> for Note {
+    #[inline]
+    fn from(deed: Deed) -> Self {
+        let (number, kind) = match deed {
+            Deed::Mail { kind, block } => return Self(u32::from(kind) << BLOCKS_BITS | block),
+            Deed::Shout { kind } => (0, kind),
+            Deed::Birth { kind } => (1, kind),
+            Deed::Act => (2, 0),
+            Deed::Timer { kind } => (3, kind),
+            Deed::TimerCancelled => (4, 0),
+            Deed::Ask => (5, 0),
+            Deed::Order => (6, 0),
+        };
+        Self(Self::OTHER | number << 16 | u32::from(kind))
+    }
 }
 
 /// Births and positions of one kind by the running block.
@@ -160,7 +213,7 @@ pub(crate) struct Outbox {
     lanes: Vec<LaneSlot>,
     /// Kinds whose lane may hold mail.
     dirty: Vec<Kind>,
-    log: Vec<Deed>,
+    log: Vec<Note>,
     births: Vec<Option<Box<dyn AnyBirths>>>,
     /// Kinds that may have births.
     birth_kinds: Vec<Kind>,
@@ -174,6 +227,14 @@ pub(crate) struct Outbox {
     pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
+    pub(crate) timers: TimerDeeds,
+    /// Asks that this worker's handlers made, with their time-outs.
+    pub(crate) asks: Wheel<PendingAsk>,
+    /// The place of this outbox among those of the hub.
+    pub(crate) number: u32,
+    asks_made: u64,
+    /// Asks of the running call, and maybe of earlier ones.
+    asked: Vec<TimerKey>,
     /// Messages for actors of no type known here.
     pub(crate) unroutable: u64,
 }
@@ -201,8 +262,25 @@ impl Outbox {
     }
 
     /// Sends a message.
+    ///
+    /// What is seldom needed is in a function of its own that is called last, so that the usual way
+    /// saves no registers.
     #[inline(always)]
     pub(crate) fn tell<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
+        if self.log.len() < self.log.capacity()
+            && let Some(lane) = self.lanes.get_mut(to.kind() as usize).and_then(LaneSlot::lane_mut::<A>)
+            && let Some(room) = lane.room(to.block())
+        {
+            room.fill(to, from, msg);
+            self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
+        } else {
+            self.tell_slowly::<A>(to, from, msg);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_slowly<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         let kind = to.kind();
         let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) else {
             self.unroutable += 1;
@@ -211,7 +289,7 @@ impl Outbox {
         if lane.push(to, from, msg) {
             self.dirty.push(kind);
         }
-        self.log.push(Deed::Mail { kind, block: to.block() });
+        self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
     }
 
     /// Puts an emptied segment where the next mail of its type is written.
@@ -221,29 +299,79 @@ impl Outbox {
         }
     }
 
+    /// Exchanges the emptied segments of a kind with those of another outbox.
+    ///
+    /// A worker takes them along from claim to claim, since they are in its cache.
+    pub(crate) fn swap_shelf<A: HasMailbox>(&mut self, kind: Kind, other: &mut Self) {
+        let kind = kind as usize;
+        if let (Some(mine), Some(theirs)) = (self.lanes[kind].lane_mut::<A>(), other.lanes[kind].lane_mut::<A>()) {
+            std::mem::swap(&mut mine.shelf, &mut theirs.shelf);
+        }
+    }
+
     /// Sends a message to all actors of a kind.
     pub(crate) fn shout<A: HasMailbox>(&mut self, kind: Kind, shout: Shout<A::Msg>) {
         let lane = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>);
         lane.expect("invariant: the kind was looked up by its actor type").shout(shout);
         self.dirty.push(kind);
-        self.log.push(Deed::Shout { kind });
+        self.log.push(Deed::Shout { kind }.into());
     }
 
     /// Notes a wish.
     pub(crate) fn act(&mut self, act: Act) {
         self.acts.push(act);
-        self.log.push(Deed::Act);
+        self.log.push(Deed::Act.into());
+    }
+
+    /// Sets a timer.
+    pub(crate) fn set_timer<A: HasMailbox>(&mut self, to: ActorId, spec: TimerSpec, load: Load<A::Msg>) {
+        let kind = to.kind();
+        if self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>).is_none() {
+            self.unroutable += 1;
+            return;
+        }
+        self.timers.set::<A>(to, spec, load);
+        self.log.push(Deed::Timer { kind }.into());
+    }
+
+    /// Cancels a timer by its key.
+    pub(crate) fn cancel_timer(&mut self, owner: ActorId, key: u64) {
+        self.timers.named.push(Named { owner, key });
+        self.log.push(Deed::TimerCancelled.into());
+    }
+
+    /// Notes an ask; returns the number of this outbox, and its place here.
+    pub(crate) fn ask(&mut self, due: u64, ask: PendingAsk) -> (u32, TimerKey) {
+        self.asks_made += 1;
+        let place = self.asks.set(due, PendingAsk { number: self.asks_made, ..ask });
+        if self.log.is_empty() {
+            self.asked.clear();
+        }
+        self.asked.push(place);
+        self.log.push(Deed::Ask.into());
+        (self.number, place)
+    }
+
+    /// Asks made and not taken back.
+    pub(crate) fn asks_made(&self) -> u64 {
+        self.asks_made
+    }
+
+    /// Takes over which asks ended on this thread without a context.
+    #[inline]
+    pub(crate) fn take_returns(&mut self) {
+        take_returns(|back| self.acts.push(Act::Return(back)));
     }
 
     /// Notes an order about lives.
     pub(crate) fn order(&mut self, by: ActorId, order: Order) {
         self.orders.push((by, order));
-        self.log.push(Deed::Order);
+        self.log.push(Deed::Order.into());
     }
 
     /// The reason that the running call gave last for its actor's end.
     pub(crate) fn last_exit(&self) -> Option<ExitReason> {
-        let ordered = self.log.iter().filter(|deed| matches!(deed, Deed::Order)).count();
+        let ordered = self.log.iter().filter(|note| matches!(note.deed(), Deed::Order)).count();
         let orders = self.orders.iter().rev().take(ordered);
         orders.filter_map(|(_, order)| if let Order::Exit(reason) = order { Some(reason.clone()) } else { None }).next()
     }
@@ -277,13 +405,14 @@ impl Outbox {
         if self.birth_kinds.last() != Some(&kind) {
             self.birth_kinds.push(kind);
         }
-        self.log.push(Deed::Birth { kind });
+        self.log.push(Deed::Birth { kind }.into());
         id
     }
 
     /// A new block begins: its spawns are counted from zero.
     #[inline]
     pub(crate) fn begin_block(&mut self) {
+        self.take_returns();
         if !self.reserved.is_empty() {
             self.reserved.clear();
         }
@@ -292,13 +421,21 @@ impl Outbox {
     /// Takes back all that the running call did.
     #[cold]
     pub(crate) fn roll_back(&mut self) {
-        while let Some(deed) = self.log.pop() {
+        while let Some(note) = self.log.pop() {
             // What is dropped here may panic when it is dropped.
-            let undone = panics::catch(|| match deed {
+            let undone = panics::catch(|| match note.deed() {
                 Deed::Mail { kind, block } => self.lanes[kind as usize].lane.undo(block),
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
+                Deed::Timer { kind } => self.timers.undo_set(kind),
+                Deed::Ask => {
+                    self.asks_made -= 1;
+                    drop(self.asked.pop().and_then(|place| self.asks.cancel(place)));
+                }
+                Deed::TimerCancelled => {
+                    self.timers.named.pop();
+                }
                 Deed::Order => drop(self.orders.pop()),
             });
             if let Err(panic) = undone {
@@ -317,17 +454,29 @@ impl Outbox {
         }
     }
 
-    /// Takes the mail out if it is all there is: of one kind, for one block, in one segment, and nothing
-    /// else was done or noticed.
-    pub(crate) fn take_only_segment<A: HasMailbox>(&mut self, kind: Kind) -> Option<Segment<A::Msg>> {
-        let idle =
-            self.acts.is_empty() && self.orders.is_empty() && self.signals.is_empty() && self.dead.is_empty() && self.positions.is_empty();
-        if self.dirty != [kind] || !idle {
-            return None;
+    /// An empty segment for mail of a kind.
+    pub(crate) fn take_empty_segment<A: HasMailbox>(&mut self, kind: Kind) -> Segment<A::Msg> {
+        self.lanes[kind as usize].lane_mut::<A>().map(|lane| lane.shelf.take()).unwrap_or_default()
+    }
+
+    /// Exchanges the mail for an empty segment if it is all there is: of one kind, for one block, in one
+    /// segment, and nothing else was done or noticed.
+    #[inline]
+    pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> bool {
+        self.take_returns();
+        self.dirty == [kind]
+            && self.acts.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
+            && self.lanes[kind as usize].lane_mut::<A>().is_some_and(|lane| lane.exchange_only_segment(empty))
+    }
+
+    /// Ends a run of exchanges, of which `empty` is left.
+    pub(crate) fn end_relay<A: HasMailbox>(&mut self, kind: Kind, empty: Segment<A::Msg>) {
+        let Some(lane) = self.lanes[kind as usize].lane_mut::<A>() else { return };
+        lane.shelf.give(empty);
+        lane.end_relay();
+        if lane.is_empty() {
+            self.dirty.retain(|&dirty| dirty != kind);
         }
-        let segment = self.lanes[kind as usize].lane_mut::<A>()?.take_only_segment()?;
-        self.dirty.clear();
-        Some(segment)
     }
 
     /// Hands every lane with mail to `gather`, in order of first use.

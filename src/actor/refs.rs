@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+use super::timer::{Load, TimerSpec};
 use super::{HasMailbox, OutboxCell};
 use crate::id::ActorId;
 
@@ -48,11 +49,15 @@ impl<A: HasMailbox> ActorRef<A> {
     /// A reference typed by a message that converts into this actor's, so that different actor types
     /// can be addressed alike.
     #[must_use]
-    pub fn recipient<M>(self) -> Recipient<M>
+    pub fn recipient<M: 'static>(self) -> Recipient<M>
     where
         A::Msg: From<M>,
     {
-        Recipient { id: self.id, send: |outbox, to, from, msg| deliver::<A>(outbox, to, from, msg.into()) }
+        Recipient {
+            id: self.id,
+            send: |outbox, to, from, msg| deliver::<A>(outbox, to, from, msg.into()),
+            schedule: |outbox, to, spec, load| schedule::<A>(outbox, to, spec, load.convert()),
+        }
     }
 }
 
@@ -84,6 +89,7 @@ impl<A: HasMailbox> ActorRef<A> {
 pub struct Recipient<M> {
     id: ActorId,
     send: fn(&OutboxCell, ActorId, Option<ActorId>, M),
+    schedule: fn(&OutboxCell, ActorId, TimerSpec, Load<M>),
 }
 
 impl<M> Recipient<M> {
@@ -111,13 +117,21 @@ fn deliver<A: HasMailbox>(outbox: &OutboxCell, to: ActorId, from: Option<ActorId
     outbox.with(|outbox| outbox.tell::<A>(to, from, msg));
 }
 
+fn schedule<A: HasMailbox>(outbox: &OutboxCell, to: ActorId, spec: TimerSpec, load: Load<A::Msg>) {
+    outbox.with(|outbox| outbox.set_timer::<A>(to, spec, load));
+}
+
 pub(crate) mod sealed {
-    use super::{ActorId, OutboxCell};
+    use super::{ActorId, Load, OutboxCell, TimerSpec};
 
     pub trait Sealed<M> {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
         fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: M);
+
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+        fn schedule(self, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>);
     }
 }
 
@@ -133,6 +147,11 @@ impl<A: HasMailbox> sealed::Sealed<A::Msg> for ActorRef<A> {
     fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: A::Msg) {
         deliver::<A>(outbox, self.id, from, msg);
     }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn schedule(self, outbox: &OutboxCell, spec: TimerSpec, load: Load<A::Msg>) {
+        schedule::<A>(outbox, self.id, spec, load);
+    }
 }
 
 impl<M> Destination<M> for Recipient<M> {
@@ -145,6 +164,11 @@ impl<M> sealed::Sealed<M> for Recipient<M> {
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
     fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: M) {
         (self.send)(outbox, self.id, from, msg);
+    }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn schedule(self, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>) {
+        (self.schedule)(outbox, self.id, spec, load);
     }
 }
 

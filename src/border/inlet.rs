@@ -13,7 +13,7 @@ use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Sender};
 use thiserror::Error;
 
-use crate::actor::{Act, Destination, Outbox, OutboxCell};
+use crate::actor::{Act, Destination, Outbox, Turn, WorldNo};
 use crate::id::ActorId;
 use crate::systems::{Engine, begin_tick};
 
@@ -71,8 +71,8 @@ impl<M> fmt::Debug for SendError<M> {
 }
 
 /// Something that came in.
-trait Inbound: Send {
-    fn post(self: Box<Self>, outbox: &OutboxCell);
+pub(super) trait Inbound: Send {
+    fn post(self: Box<Self>, host: &Turn<'_>);
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -82,8 +82,8 @@ struct Letter<D, M> {
 }
 
 impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letter<D, M> {
-    fn post(self: Box<Self>, outbox: &OutboxCell) {
-        self.to.deliver(outbox, None, self.msg);
+    fn post(self: Box<Self>, host: &Turn<'_>) {
+        self.to.deliver(host.outbox(), None, self.msg);
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
@@ -93,9 +93,9 @@ impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letter<D
 struct Letters<D, M>(Vec<(D, M)>);
 
 impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letters<D, M> {
-    fn post(self: Box<Self>, outbox: &OutboxCell) {
+    fn post(self: Box<Self>, host: &Turn<'_>) {
         for (to, msg) in self.0 {
-            to.deliver(outbox, None, msg);
+            to.deliver(host.outbox(), None, msg);
         }
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -106,8 +106,8 @@ impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letters<
 struct StopOrder(ActorId);
 
 impl Inbound for StopOrder {
-    fn post(self: Box<Self>, outbox: &OutboxCell) {
-        outbox.with(|outbox| outbox.act(Act::Stop(self.0)));
+    fn post(self: Box<Self>, host: &Turn<'_>) {
+        host.outbox().with(|outbox| outbox.act(Act::Stop(self.0)));
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
@@ -117,6 +117,7 @@ impl Inbound for StopOrder {
 /// What the world and its inlets share beside the channel.
 #[derive(Default)]
 struct Door {
+    world: WorldNo,
     closed: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
 }
@@ -238,7 +239,11 @@ impl Inlet {
         self.door.closed.load(Ordering::Acquire)
     }
 
-    fn try_post<I: Inbound + 'static>(&self, inbound: I) -> Result<(), TrySendError<I>> {
+    pub(super) fn world(&self) -> WorldNo {
+        self.door.world
+    }
+
+    pub(super) fn try_post<I: Inbound + 'static>(&self, inbound: I) -> Result<(), TrySendError<I>> {
         if self.is_closed() {
             return Err(TrySendError::Closed(inbound));
         }
@@ -297,9 +302,9 @@ pub(crate) struct InletDrain {
 }
 
 impl InletDrain {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, world: WorldNo) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
-        Self { channel: receiver, entry: Inlet { channel: sender, door: Arc::default() } }
+        Self { channel: receiver, entry: Inlet { channel: sender, door: Arc::new(Door { world, ..Door::default() }) } }
     }
 
     pub(crate) fn inlet(&self) -> Inlet {
@@ -332,10 +337,11 @@ pub(crate) fn drain_inlet(world: &mut World) {
         if batch == 0 {
             return;
         }
-        let outbox = engine.hub.host();
+        let (env, outbox) = engine.hub.desk();
+        let host = Turn::new(outbox, env, &[], ActorId::new(0, 0, 1));
         for inbound in inlet.channel.try_iter().take(batch) {
-            inbound.post(outbox);
             outbox.with(Outbox::begin);
+            inbound.post(&host);
         }
         inlet.entry.door.wake_all();
     });

@@ -6,10 +6,12 @@
 //! came in is one batch at one tick edge. What handlers emit leaves by outlets, which are bounded too: a
 //! reader that is too slow loses values, which is counted, and never stops the world.
 
+mod ask;
 mod inlet;
 mod outlet;
 mod pace;
 
+pub use ask::PendingReply;
 pub use inlet::{Inlet, SendError, TrySendError};
 pub use pace::{Pace, PaceReport};
 

@@ -85,6 +85,9 @@ impl Outlets {
 /// The system of [`ThrongSystems::Outlet`](crate::ThrongSystems::Outlet).
 pub(crate) fn fill_outlets(world: &mut World) {
     Engine::scope(world, |engine, world| {
+        for (outward, end) in engine.hub.asks.outward.drain(..) {
+            outward.0(end);
+        }
         let untold = engine.lives.told.as_ref().is_none_or(Vec::is_empty);
         if engine.emitted.is_empty() && engine.dead_letters.is_empty() && untold {
             return;

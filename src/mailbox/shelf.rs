@@ -123,6 +123,10 @@ impl<M> Shelf<M> {
 
     pub(crate) fn give(&mut self, segment: Segment<M>) {
         debug_assert!(segment.is_empty());
+        // What was postponed or cut short may have left it without memory.
+        if segment.capacity() == 0 {
+            return;
+        }
         if self.kept.len() >= KEPT {
             let mut depot = self.depot.lock().unwrap_or_else(PoisonError::into_inner);
             // The oldest have left the cache first.

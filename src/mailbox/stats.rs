@@ -13,7 +13,7 @@ pub struct MailStats {
     pub sent: u64,
     /// Messages given to a handler, whether it succeeded or failed.
     pub handled: u64,
-    /// Of those handled: calls that failed.
+    /// Calls that failed: of handlers, and of [`Actor::tick`](crate::Actor::tick).
     pub failed: u64,
     /// Messages not handled yet: on their way, kept, postponed, or held back for want of room.
     pub queued: u64,

@@ -19,17 +19,19 @@ use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 
+use super::asks::{self, EndedAsk};
 use super::config::{ActorConfig, Fresh};
 use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
     Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn, Undelivered,
-    Wish,
+    Wish, drop_because,
 };
 use crate::digest::Digester;
 use crate::error::RegisterError;
 use crate::id::ActorId;
+use crate::mailbox::DeadReason;
 use crate::panics;
 use crate::supervision::{RestartIntensity, Start};
 use crate::world::{Life, Mailbox, Roster};
@@ -38,6 +40,11 @@ use crate::world::{Life, Mailbox, Roster};
 pub(crate) trait Behaviour<A: HasMailbox>: Send {
     /// Handles the mail that waits; `false` if it cannot.
     fn handle(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, cell_component: ComponentId) -> bool;
+
+    /// Whether its actors are visited once a tick.
+    fn ticks(&self) -> bool {
+        false
+    }
 
     /// Puts newborn actors into the world.
     fn bear(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _births: Vec<Newborn<A>>) {}
@@ -90,6 +97,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
         notice: Undelivered,
     ) -> Result<(), Option<Undelivered>> {
         Err(Some(notice))
+    }
+
+    /// Lets actors go on whose asks are over; gives back those who cannot run now.
+    fn go_on(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
+        Vec::new()
     }
 
     /// Feeds an actor's state to a digest.
@@ -159,7 +171,7 @@ impl<A: Actor> ActorBehaviour<A> {
     }
 
     /// Whether the world has what the handlers read. Reports once when it has not.
-    fn params_are_there(&mut self, world: &World) -> bool {
+    pub(super) fn params_are_there(&mut self, world: &World) -> bool {
         match self.locals[0].get(world) {
             Ok(_) => {
                 self.reported = false;
@@ -176,13 +188,14 @@ impl<A: Actor> ActorBehaviour<A> {
     }
 
     /// Runs hooks on the calling thread. What they send leaves from the first outbox.
-    fn with_context<R>(
+    pub(super) fn with_context<R>(
         &mut self,
         world: &mut World,
         hub: &mut Hub,
         run: impl FnOnce(&Context<'_, A>, UnsafeWorldCell<'_>) -> R,
     ) -> Option<R> {
         hub.sessions += 1;
+        hub.moment += 1;
         let (env, outbox) = hub.desk();
         let world = world.as_unsafe_world_cell();
         // SAFETY: the world is borrowed exclusively; `run` touches states of `A` only, which the
@@ -263,10 +276,21 @@ fn close<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
 /// # Safety
 ///
 /// Nothing else refers to that state.
-unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<Mut<'w, A>> {
+pub(super) unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<Mut<'w, A>> {
     let entity = roster.slots.entry(id).ok()?.entity;
     // SAFETY: promised by the caller.
     unsafe { world.get_entity(entity).ok()?.get_mut::<A>() }
+}
+
+/// The mailbox of a live actor.
+///
+/// # Safety
+///
+/// Nothing else changes that mailbox.
+pub(super) unsafe fn cell_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<&'w Mailbox<A>> {
+    let entity = roster.slots.entry(id).ok()?.entity;
+    // SAFETY: promised by the caller.
+    unsafe { world.get_entity(entity).ok()?.get::<Mailbox<A>>() }
 }
 
 impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
@@ -282,6 +306,10 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         let sight = Sight { cell_component, state: &self.state };
         run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, sight, SystemState::new);
         true
+    }
+
+    fn ticks(&self) -> bool {
+        A::TICKS
     }
 
     fn bear(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, mut births: Vec<Newborn<A>>) {
@@ -362,7 +390,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             return;
         }
         let state = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take::<A>());
-        report_mishaps::<A>(hub, id, panics::drop_quietly(state));
+        report_mishaps::<A>(hub, id, drop_because(DeadReason::Stopped, || panics::drop_quietly(state)));
     }
 
     fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
@@ -439,6 +467,10 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             _ => {}
         }
         result
+    }
+
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
+        asks::go_on(self, world, hub, roster, ended)
     }
 
     fn digest(&self, world: &World, entity: Entity, digester: &mut Digester) {
@@ -625,6 +657,11 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     #[inline(always)]
     fn receive(&self, mut state: Mut<'_, A>, msg: A::Msg) -> Result<(), ActorFailure> {
         state.handle(msg, &self.context)
+    }
+
+    #[inline(always)]
+    fn tick(&self, mut state: Mut<'_, A>) -> Handled {
+        state.tick(&self.context)
     }
 
     fn receive_batch(&self, mut state: Mut<'_, A>, mail: Batch<'_, A::Msg>) -> Result<(), ActorFailure> {

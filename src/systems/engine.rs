@@ -3,23 +3,27 @@
 use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
+use super::asks::AskStats;
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
-use super::hub::{Hub, Sharing};
+use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::keeper::{Keeper, Runner};
 use super::lives::{LifeStep, Lives};
 use super::tick::WakeList;
-use crate::actor::{Actor, ActorRefs, ExitReason, HasMailbox, Newborn};
+use super::timers::Timers;
+use crate::actor::{Actor, ActorRefs, AtWork, Desk, ExitReason, HasMailbox, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
 use crate::panics;
+use crate::wheel::Wheel;
 use crate::world::{Lost, Mailbox, Roster};
 use std::any::{Any, TypeId, type_name};
 
@@ -45,6 +49,7 @@ pub struct ThrongOptions {
     pub(crate) rounds_max: u32,
     pub(crate) sharing: Sharing,
     pub(crate) inlet_capacity: usize,
+    pub(crate) tick_period: Duration,
 }
 
 impl ThrongOptions {
@@ -57,6 +62,7 @@ impl ThrongOptions {
             rounds_max: ROUNDS_MAX_DEFAULT,
             sharing: Sharing::Auto,
             inlet_capacity: 65_536,
+            tick_period: TICK_PERIOD_DEFAULT,
         }
     }
 
@@ -87,6 +93,15 @@ impl ThrongOptions {
     #[must_use]
     pub fn inlet_capacity(mut self, messages: usize) -> Self {
         self.inlet_capacity = messages.max(1);
+        self
+    }
+
+    /// Sets the time that a tick stands for, by which handlers
+    /// [turn durations into ticks](crate::Turn::ticks_in); 1/64 s by default.
+    /// [`Throng::run`](crate::Throng::run) with a fixed pace sets it to that pace. 0 counts as a nanosecond.
+    #[must_use]
+    pub fn tick_period(mut self, period: Duration) -> Self {
+        self.tick_period = period;
         self
     }
 
@@ -123,6 +138,8 @@ pub struct Stats {
     pub restarts: u64,
     /// Actors that were given up after a failure, and supervisors that gave up; they stopped.
     pub given_up: u64,
+    /// What became of asks.
+    pub asks: AskStats,
     /// Incarnations that ended, for whatever reason.
     pub exits: u64,
     /// Starts of supervised children that failed.
@@ -135,20 +152,29 @@ pub struct Stats {
     pub unroutable: u64,
     /// Values emitted to an outlet whose receiver was full or gone.
     pub outlet_dropped: u64,
+    /// Timers pending, those of stopped actors that were not found yet included.
+    pub timers: usize,
+    /// Timers dropped because the actor that had set them was stopped.
+    pub timers_dropped: u64,
 }
 
 /// Everything throng keeps in a world, but for the components.
 pub(crate) struct Engine {
     pub(crate) hub: Box<Hub>,
+    /// Where other threads bring answers.
+    pub(crate) desk: Desk,
     pub(crate) runners: Vec<Box<dyn Runner>>,
     /// Ties, supervisors, and what is under way between them.
     pub(crate) lives: Lives,
     /// Kinds with mail for the next round.
     pub(super) awake: WakeList,
+    /// Kinds whose actors are visited once a tick.
+    pub(super) ticking: Vec<Kind>,
     /// Kinds with mail that nobody can handle in this tick.
     pub(super) stalled: Vec<Kind>,
     /// Kinds with newborn actors.
     pub(super) newborn: Vec<Kind>,
+    pub(super) timers: Timers,
     pub(super) rounds_max: u32,
     pub(crate) stats: Stats,
     /// Values for the outside, in order, by port.
@@ -162,17 +188,24 @@ struct EngineSlot(Mutex<Option<Box<Engine>>>);
 
 impl Engine {
     /// Puts an engine into the world.
-    pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
+    pub(crate) fn install(world: &mut World, options: &ThrongOptions) -> WorldNo {
         panics::install_hook();
         let mut hub = Hub::new(options.threads, options.seed);
         hub.sharing = options.sharing;
+        hub.tick_period = options.tick_period;
+        let desk = Desk::open();
+        let number = desk.world();
+        hub.world = number;
         let engine = Self {
             hub: Box::new(hub),
+            desk,
             runners: Vec::new(),
             lives: Lives::new(),
             awake: WakeList::default(),
+            ticking: Vec::new(),
             stalled: Vec::new(),
             newborn: Vec::new(),
+            timers: Timers::default(),
             rounds_max: options.rounds_max,
             stats: Stats::default(),
             emitted: Vec::new(),
@@ -180,6 +213,7 @@ impl Engine {
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();
+        number
     }
 
     pub(crate) fn is_installed(world: &World) -> bool {
@@ -213,7 +247,10 @@ impl Engine {
     /// As [`Engine::take`], and with whatever `work` panics with.
     pub(crate) fn scope<R>(world: &mut World, work: impl FnOnce(&mut Self, &mut World) -> R) -> R {
         let mut engine = Self::take(world);
+        let at_work = AtWork::begin(engine.hub.world);
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine, world)));
+        engine.hub.take_returns();
+        drop(at_work);
         engine.put_back(world);
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -236,7 +273,11 @@ impl Engine {
         let roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
-        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, places: Vec::new() }));
+        if behaviour.ticks() {
+            self.ticking.push(kind);
+        }
+        let wheel = Wheel::new(self.hub.tick);
+        self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel, places: Vec::new() }));
         self.awake.add_kind();
         Ok(kind)
     }
@@ -327,7 +368,7 @@ impl Engine {
         self.hub.collect(1);
         self.gather();
         let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
-        self.is_quiet() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
+        self.is_quiet() && self.desk.is_empty() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
 
     /// Stops all actors; mail that is left becomes dead letters.
@@ -364,8 +405,10 @@ impl Engine {
         for runner in &mut self.runners {
             stats.actors += runner.live();
             stats.mail.add(&runner.stats());
+            stats.timers += runner.timers().len();
         }
         stats.ticks = self.hub.tick;
+        stats.asks = self.hub.ask_stats();
         stats.unroutable = self.hub.unroutable;
         stats
     }
@@ -380,6 +423,7 @@ impl Engine {
             runner.digest(world, &mut digester);
         }
         self.lives.digest(&mut digester);
+        self.hub.digest_asks(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

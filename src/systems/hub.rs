@@ -1,8 +1,11 @@
 //! What all actor types share while a round runs.
 
+use std::time::Duration;
+
 use rayon::ThreadPool;
 
-use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Signal, TurnEnv};
+use super::asks::Asks;
+use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Signal, TurnEnv, WorldNo};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::types::TypeMap;
@@ -10,6 +13,9 @@ use crate::world::Family;
 
 /// Claims for each thread that a pass is cut into at most. More than one evens out uneven blocks.
 const CLAIMS_PER_THREAD: usize = 8;
+
+/// The time that a tick stands for if nothing else is set: bevy's fixed time step.
+pub(crate) const TICK_PERIOD_DEFAULT: Duration = Duration::from_micros(15_625);
 
 /// Lines that a tick logs at most; the rest is in the counts.
 pub(crate) const LOG_LINES: u32 = 32;
@@ -43,11 +49,19 @@ pub(crate) struct Hub {
     /// Orders about lives, with those who gave them.
     pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
+    pub(crate) asks: Asks,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) unroutable: u64,
+    pub(crate) world: WorldNo,
+    /// Counts passes and sessions of hooks.
+    pub(crate) moment: u64,
     pub(crate) tick: u64,
     pub(crate) round: u32,
+    /// Actors that have stopped or were lost since the world began.
+    pub(crate) ended: u64,
     pub(crate) seed: u64,
+    /// The time that a tick stands for.
+    pub(crate) tick_period: Duration,
     pub(crate) threads: usize,
     pub(crate) pool: Option<ThreadPool>,
     pub(crate) sharing: Sharing,
@@ -75,11 +89,16 @@ impl Hub {
             acts: Vec::new(),
             orders: Vec::new(),
             signals: Vec::new(),
+            asks: Asks::default(),
             dead: Vec::new(),
             unroutable: 0,
+            world: WorldNo::default(),
+            moment: 0,
             tick: 0,
             round: 0,
+            ended: 0,
             seed,
+            tick_period: TICK_PERIOD_DEFAULT,
             threads,
             pool: helpers(threads),
             sharing: Sharing::Auto,
@@ -124,6 +143,9 @@ impl Hub {
             kinds: &self.kinds,
             nurseries: &self.nurseries,
             sessions: self.sessions,
+            tick_period: self.tick_period,
+            world: self.world,
+            moment: self.moment,
         }
     }
 
@@ -144,15 +166,24 @@ impl Hub {
         self.used = self.used.max(outboxes);
         for outbox in &mut self.outboxes[..outboxes] {
             let outbox = outbox.get_mut();
-            self.kin.append(&mut outbox.kin);
-            self.acts.append(&mut outbox.acts);
-            self.orders.append(&mut outbox.orders);
-            self.signals.append(&mut outbox.signals);
-            self.dead.append(&mut outbox.dead);
+            move_all(&mut outbox.kin, &mut self.kin);
+            move_all(&mut outbox.acts, &mut self.acts);
+            move_all(&mut outbox.orders, &mut self.orders);
+            move_all(&mut outbox.signals, &mut self.signals);
+            move_all(&mut outbox.dead, &mut self.dead);
             self.unroutable += std::mem::take(&mut outbox.unroutable);
             outbox.take_positions(|kind, position| self.born.push((kind, position)));
         }
         self.settle_ids();
+        self.take_returns();
+    }
+
+    /// Takes over which asks ended on this thread without a context.
+    pub(crate) fn take_returns(&mut self) {
+        let Self { outboxes, acts, .. } = self;
+        let first = outboxes[0].get_mut();
+        first.take_returns();
+        acts.append(&mut first.acts);
     }
 
     /// Gives unused positions of the pass back, type by type.
@@ -169,8 +200,13 @@ impl Hub {
     }
 
     pub(crate) fn has_deeds(&self) -> bool {
-        !self.acts.is_empty() || !self.orders.is_empty() || !self.signals.is_empty()
+        !self.acts.is_empty() || !self.orders.is_empty() || !self.signals.is_empty() || !self.asks.is_quiet()
     }
+}
+
+/// As [`Vec::append`], without a copy if there is nothing to append to.
+fn move_all<T>(from: &mut Vec<T>, to: &mut Vec<T>) {
+    if to.is_empty() { std::mem::swap(from, to) } else { to.append(from) }
 }
 
 /// A pool for all threads but the one that runs the tick.

@@ -8,16 +8,19 @@ use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
+use super::asks::EndedAsk;
 use super::behaviour::{Beginning, Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
 use super::node::Place;
-use crate::actor::{ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Undelivered};
+use super::timers::TypeTimers;
+use crate::actor::{ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Timer, Undelivered, drop_because};
 use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::panics;
 use crate::supervision::{Start, Verdict};
+use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
 /// The actors of one type, as the engine sees them.
@@ -31,8 +34,11 @@ pub(crate) trait Runner: Send {
 
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_births(&mut self, outbox: &mut Outbox);
+    fn timers(&mut self) -> &mut dyn TypeTimers;
     fn has_mail(&self) -> bool;
     fn begin_round(&mut self);
+    /// A tick begins: `true` if the type's actors are to be visited in it.
+    fn begin_tick(&mut self) -> bool;
     /// Handles the mail that waits; `false` if nobody could.
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
     /// Actors that wait to be put into the world.
@@ -57,6 +63,8 @@ pub(crate) trait Runner: Send {
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
     fn all_ids(&self) -> Vec<ActorId>;
+    /// Lets actors go on whose asks are over; gives back those who cannot run now.
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk>;
 }
 
 pub(crate) struct Keeper<A: HasMailbox> {
@@ -65,6 +73,8 @@ pub(crate) struct Keeper<A: HasMailbox> {
     pub(crate) behaviour: Box<dyn Behaviour<A>>,
     /// Reads the mail in place of the behaviour.
     pub(crate) system: Option<MailSystem<A>>,
+    /// Mail for later.
+    pub(crate) wheel: Wheel<Timer<A::Msg>>,
     /// Supervised actors' places, by slot.
     pub(crate) places: Vec<Place>,
 }
@@ -114,7 +124,7 @@ impl<A: HasMailbox> Keeper<A> {
         for envelope in held.kept.drain().chain(parked) {
             if hub.keep_dead {
                 hub.dead.push(DeadLetter::of(envelope, reason, hub.tick));
-            } else if let Some(panic) = panics::drop_quietly(envelope)
+            } else if let Some(panic) = drop_because(reason, || panics::drop_quietly(envelope))
                 && hub.may_log()
             {
                 tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
@@ -166,6 +176,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         let stats = self.roster.stats();
         (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);
         (stats.overflowed, stats.postponed).hash(digester);
+        self.digest_timers(digester);
     }
 
     fn take_over(&mut self, lane: &mut LaneSlot) {
@@ -177,12 +188,21 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.births.append(&mut outbox.take_births::<A>(kind));
     }
 
+    fn timers(&mut self) -> &mut dyn TypeTimers {
+        self
+    }
+
     fn has_mail(&self) -> bool {
         self.roster.has_mail()
     }
 
     fn begin_round(&mut self) {
         self.roster.begin_round();
+    }
+
+    fn begin_tick(&mut self) -> bool {
+        self.roster.ticks = self.roster.slots.live() > 0;
+        self.roster.ticks
     }
 
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool {
@@ -248,6 +268,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             if let Some(entity) = self.roster.slots.remove(id) {
                 self.set_place(id, Place::NONE);
                 hub.family.remove(id);
+                hub.ended += 1;
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -268,6 +289,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if self.roster.slots.remove(id).is_some() {
             self.set_place(id, Place::NONE);
             hub.family.remove(id);
+            hub.ended += 1;
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }
@@ -282,6 +304,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if verdict != Some(Verdict::Restart) {
             return Verdict::GiveUp;
         }
+        hub.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {
             Start::Running => {}
@@ -312,6 +335,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             return Err(Some(notice));
         }
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
+    }
+
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
+        self.behaviour.go_on(world, hub, &mut self.roster, ended)
     }
 
     fn all_ids(&self) -> Vec<ActorId> {

@@ -145,31 +145,38 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
         prefetch(self.ticks.wrapping_add(row).cast());
     }
 
-    /// The row of an open actor in the table the lens is aimed at.
+    /// An open actor's row in the table the lens is aimed at, and its mailbox.
     ///
     /// # Errors
     ///
     /// Why no open actor with this id can be seen.
-    #[inline]
-    pub(crate) fn find(&mut self, id: ActorId) -> Result<usize, DeadReason> {
+    #[inline(always)]
+    pub(crate) fn find(&mut self, id: ActorId) -> Result<(usize, &'w Mailbox<A>), DeadReason> {
         let row = (i64::from(id.slot()) + self.offset) as usize;
-        if let Some(cell) = self.cells.get(row)
-            // SAFETY: only the id is read, which is atomic: the row may belong to another worker's actor.
-            && unsafe { &*cell.get() }.is(id)
-        {
-            return Ok(row);
+        match self.mailbox_in(row) {
+            Some(cell) if cell.is(id) => Ok((row, cell)),
+            _ => self.search(id),
         }
-        self.search(id)
     }
 
+    /// Who holds a slot of the block the lens is aimed at.
+    #[inline(always)]
+    pub(crate) fn holder(&self, slot: u32) -> Option<ActorId> {
+        let row = (i64::from(slot) + self.offset) as usize;
+        match self.mailbox_in(row).and_then(Mailbox::open_id) {
+            Some(id) if id.slot() == slot => Some(id),
+            _ => self.slots.holder(slot),
+        }
+    }
+
+    #[cold]
     #[inline(never)]
-    fn search(&mut self, id: ActorId) -> Result<usize, DeadReason> {
+    fn search(&mut self, id: ActorId) -> Result<(usize, &'w Mailbox<A>), DeadReason> {
         let entry = *self.slots.entry(id)?;
-        if let Some(cell) = self.cells.get(entry.row as usize)
-            // SAFETY: as in `find`.
-            && unsafe { &*cell.get() }.is(id)
+        if let Some(cell) = self.mailbox_in(entry.row as usize)
+            && cell.is(id)
         {
-            return Ok(entry.row as usize);
+            return Ok((entry.row as usize, cell));
         }
         let location = self.world.entities().get_spawned(entry.entity).map_err(|_| DeadReason::Stopped)?;
         if self.table != Some(location.table_id) {
@@ -181,16 +188,16 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
             };
         }
         let row = location.table_row.index();
-        let cell = self.cells.get(row).ok_or(DeadReason::NoState)?;
-        // SAFETY: as in `find`.
-        if unsafe { &*cell.get() }.is(id) { Ok(row) } else { Err(DeadReason::Stopped) }
+        let cell = self.mailbox_in(row).ok_or(DeadReason::NoState)?;
+        if cell.is(id) { Ok((row, cell)) } else { Err(DeadReason::Stopped) }
     }
 
-    /// The mailbox in a row that `find` gave.
-    #[inline]
-    pub(crate) fn cell(&self, row: usize) -> &'w Mailbox<A> {
-        // SAFETY: cells are only ever reached through shared references in a pass.
-        unsafe { &*self.cells[row].get() }
+    /// The mailbox in a row, whoever's it is.
+    #[inline(always)]
+    fn mailbox_in(&self, row: usize) -> Option<&'w Mailbox<A>> {
+        // SAFETY: cells are only ever reached through shared references in a pass. Of a cell that may be
+        // another worker's, only the id is read, which is atomic.
+        self.cells.get(row).map(|cell| unsafe { &*cell.get() })
     }
 
     /// The components that `D` names, in a row that `find` just gave; `None` if `D` does not match there.

@@ -230,6 +230,10 @@ where
         (self.handle)(item, msg, &self.turn)
     }
 
+    fn tick(&self, _: D::Item<'_, '_>) -> Handled {
+        Ok(())
+    }
+
     fn receive_batch(&self, _: D::Item<'_, '_>, _: Batch<'_, A::Msg>) -> Handled {
         Ok(())
     }

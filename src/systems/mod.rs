@@ -6,6 +6,7 @@
 //! out to workers, each of which works a `shift`. What was born, failed or asked to stop is settled
 //! when the round ends (`settle`).
 
+mod asks;
 mod behaviour;
 mod config;
 mod engine;
@@ -24,8 +25,10 @@ mod shift;
 mod spec;
 mod supervise;
 mod tick;
+mod timers;
 mod tree;
 
+pub use asks::AskStats;
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
 pub use lives::{ChildReply, LifeEvent, LifeStep};
@@ -40,3 +43,4 @@ pub(crate) use engine::Engine;
 pub(crate) use mail::MailSystem;
 pub(crate) use supervise::ChildRequest;
 pub(crate) use tick::{begin_tick, run_rounds};
+pub(crate) use timers::fire_timers;

@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 use super::hub::{Hub, Sharing};
 use super::lens::Lens;
 use super::shift::Shift;
-use crate::actor::{HasMailbox, OutboxCell, Turn, TurnEnv};
+use crate::actor::{AtWork, HasMailbox, OutboxCell, Turn, TurnEnv};
 use crate::id::ActorId;
 use crate::mailbox::MailboxConfig;
 use crate::world::{Job, Roster, Scratch, SlotTable};
@@ -82,7 +82,7 @@ pub(crate) fn run_pass<A, D, C>(
 /// The caller may read all mailboxes of type `A`, access what `D` does, and read what the crew reads.
 pub(crate) unsafe fn run_pass_in<A, D, C>(
     world: UnsafeWorldCell<'_>,
-    ticks: (Tick, Tick),
+    change_ticks: (Tick, Tick),
     hub: &mut Hub,
     roster: &mut Roster<A>,
     crew: &C,
@@ -94,13 +94,15 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
     C: Crew<A, D>,
 {
     let mut jobs = roster.make_jobs();
+    let ticks = std::mem::take(&mut roster.ticks);
     let messages: usize = jobs.iter().map(|job| job.messages).sum();
     let shared = jobs.len() > 1
         && match hub.sharing {
-            Sharing::Auto => hub.pool.is_some() && (messages >= SHARE_MESSAGES || has_shouts(&jobs)),
+            Sharing::Auto => hub.pool.is_some() && (messages >= SHARE_MESSAGES || ticks || has_shouts(&jobs)),
             Sharing::Never => false,
             Sharing::Always => true,
         };
+    hub.moment += 1;
     let claims = if shared { locals.len().min(jobs.len()) } else { 1 };
     make_room::<A>(hub, roster, claims);
     let mut scratch = std::mem::take(&mut roster.scratch);
@@ -111,15 +113,16 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
         config: &roster.config,
         crew,
         sight,
-        ticks,
+        change_ticks,
         keep_dead: hub.keep_dead,
+        ticks,
         relay_max: if claims == 1 && jobs.len() == 1 { hub.relay_max } else { 0 },
         chunks: jobs.len() as u32,
     };
     if claims == 1 {
-        let claim = Claim { first: 0, jobs: &mut jobs, outbox: &mut outboxes[0], scratch: &mut scratch[0], local: &mut locals[0] };
+        let mut claim = Claim { first: 0, jobs: &mut jobs, outbox: &mut outboxes[0], scratch: &mut scratch[0], local: &mut locals[0] };
         // SAFETY: the caller's promise, and this is the only claim.
-        unsafe { stage.work(world, claim, &[]) };
+        unsafe { stage.work(world, &mut claim, &[]) };
     } else {
         let cut = cut(&mut jobs, messages, &mut outboxes[..claims], &mut scratch, locals);
         // SAFETY: the caller's promise.
@@ -142,7 +145,8 @@ fn make_room<A: HasMailbox>(hub: &mut Hub, roster: &mut Roster<A>, claims: usize
         roster.scratch.resize_with(claims, Scratch::default);
     }
     while hub.outboxes.len() < claims {
-        let outbox = hub.outboxes[0].get_mut().sibling();
+        let mut outbox = hub.outboxes[0].get_mut().sibling();
+        outbox.number = hub.outboxes.len() as u32;
         hub.outboxes.push(OutboxCell::new(outbox));
     }
 }
@@ -193,8 +197,10 @@ struct Stage<'a, A: HasMailbox, D: QueryData, C> {
     config: &'a MailboxConfig<A::Msg>,
     crew: &'a C,
     sight: Sight<'a, D::State>,
-    ticks: (Tick, Tick),
+    change_ticks: (Tick, Tick),
     keep_dead: bool,
+    /// Every actor is visited, mail or not.
+    ticks: bool,
     relay_max: u32,
     chunks: u32,
 }
@@ -205,18 +211,21 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
     /// # Safety
     ///
     /// The caller has the world to itself but for other claims of this pass, which have other blocks.
-    unsafe fn work(&self, world: UnsafeWorldCell<'_>, claim: Claim<'_, A, C::Local>, before: &[AtomicBool]) {
+    unsafe fn work(&self, world: UnsafeWorldCell<'_>, claim: &mut Claim<'_, A, C::Local>, before: &[AtomicBool]) {
         let Claim { first, jobs, outbox, scratch, local } = claim;
+        let _at_work = AtWork::begin(self.env.world);
         let nobody = ActorId::new(0, 0, 1);
+        let first = *first;
         let turn = Turn::new(outbox, self.env, before, nobody);
         // SAFETY: actors of different blocks are different, so claims look at different actors; the
         // crew reads what `D` does not write; nobody changes the world's structure in a pass.
-        let lens = unsafe { Lens::new(world, self.sight.cell_component, self.slots, self.sight.state, self.ticks) };
+        let lens = unsafe { Lens::new(world, self.sight.cell_component, self.slots, self.sight.state, self.change_ticks) };
         let (slots, config) = (self.slots, self.config);
-        let shift =
-            Shift { lens, slots, config, scratch, jobs, first, chunks: self.chunks, keep_dead: self.keep_dead, relay_max: self.relay_max };
+        let Self { chunks, keep_dead, ticks, relay_max, .. } = *self;
+        let shift = Shift { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticks, relay_max };
         // SAFETY: as above.
         unsafe { self.crew.work(local, world, turn, shift) };
+        outbox.get_mut().take_returns();
     }
 
     /// Lets the pool's threads and this one take claims in order until none is left.
@@ -229,14 +238,19 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
         let claims: Vec<_> = claims.into_iter().map(|claim| Mutex::new(Some(claim))).collect();
         let next = AtomicUsize::new(0);
         let take_claims = || {
+            let mut last: Option<Claim<'_, A, C::Local>> = None;
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(claim) = claims.get(number) else { return };
                 let claim = claim.lock().ok().and_then(|mut claim| claim.take());
-                let Some(claim) = claim else { return };
+                let Some(mut claim) = claim else { return };
+                if let Some(last) = &mut last {
+                    claim.outbox.get_mut().swap_shelf::<A>(self.slots.kind(), last.outbox.get_mut());
+                }
                 // SAFETY: the caller's promise, and each claim is taken once.
-                unsafe { self.work(world, claim, &done[..number]) };
+                unsafe { self.work(world, &mut claim, &done[..number]) };
                 done[number].store(true, Ordering::Release);
+                last = Some(claim);
             }
         };
         match pool {

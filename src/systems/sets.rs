@@ -15,6 +15,8 @@ pub struct ActorRound;
 pub enum ThrongSystems {
     /// Mail from outside comes in.
     Inlet,
+    /// Timers that are due become mail.
+    Timers,
     /// Rounds of deliver, handle and supervise until no mail is left.
     Rounds,
     /// What handlers emitted goes out.

@@ -20,7 +20,6 @@ use super::node::Place;
 use crate::actor::{Act, ExitReason, Failure, Notice, Signal};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadLetter, DeadReason};
-use crate::panics;
 use crate::supervision::Failed;
 use crate::world::Lost;
 
@@ -59,6 +58,7 @@ impl Engine {
         }
         self.carry_out(world, acts);
         self.log_dead();
+        self.hub.take_returns();
         self.gather();
     }
 
@@ -180,13 +180,16 @@ impl Engine {
         }
     }
 
-    fn carry_out(&mut self, world: &mut World, acts: Vec<Act>) {
+    fn carry_out(&mut self, world: &mut World, mut acts: Vec<Act>) {
+        self.end_asks(&mut acts);
+        self.go_on(world);
         let mut stops = Vec::new();
         for act in acts {
             match act {
                 Act::Stop(id) => stops.push((id, false)),
                 Act::Leave(id) => stops.push((id, true)),
                 Act::Emit { port, value } => self.emitted.push((port, value)),
+                Act::Answer(_) | Act::Return(_) => unreachable!("invariant: taken out above"),
             }
         }
         for group in stops.chunk_by(|a, b| a.1 == b.1) {
@@ -316,7 +319,8 @@ impl Engine {
         }
     }
 
-    /// Logs a few dead letters and hands all on to those who subscribed.
+    /// Logs a few dead letters and hands all on to those who subscribed. Without subscribers only samples
+    /// come here, whose messages were dropped before.
     fn log_dead(&mut self) {
         let dead = std::mem::take(&mut self.hub.dead);
         for letter in dead.iter().take(LOGGED_MAX) {
@@ -324,8 +328,6 @@ impl Engine {
         }
         if self.hub.keep_dead {
             self.dead_letters.extend(dead);
-        } else if let Some(panic) = panics::drop_quietly(dead) {
-            tracing::warn!(panic, "a message panicked when it was dropped");
         }
     }
 }

@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered};
+use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, Kind};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
@@ -31,6 +31,9 @@ use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
 /// A mailbox in which mail was postponed this often is reported.
 const POSTPONED_REPORT: u32 = 1_000;
+/// Blocks whose actors the cache holds anyway. With fewer, asking for them ahead is wasted (a tenth of
+/// the time of a message, measured with two actors).
+const CACHED_BLOCKS: u32 = 4;
 /// Dead letters that a worker keeps for the log when nobody has subscribed to them.
 const DEAD_SAMPLES: usize = 4;
 
@@ -41,6 +44,8 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
 
     fn turn(&self) -> &Turn<'_>;
     fn receive(&self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
+    /// Lets an actor act without mail.
+    fn tick(&self, item: D::Item<'_, '_>) -> Handled;
     fn receive_batch(&self, item: D::Item<'_, '_>, mail: Batch<'_, A::Msg>) -> Handled;
     /// Takes the messages that the last call postponed, with their senders.
     fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)>;
@@ -58,6 +63,8 @@ pub(crate) struct Shift<'w, 's, A: HasMailbox, D: QueryData> {
     pub(crate) chunks: u32,
     /// Whether somebody wants to see the dead letters.
     pub(crate) keep_dead: bool,
+    /// Whether every actor is visited before its mail.
+    pub(crate) ticks: bool,
     /// Rounds that may be run on the spot; see [`Worker::relay`].
     pub(crate) relay_max: u32,
 }
@@ -65,7 +72,7 @@ pub(crate) struct Shift<'w, 's, A: HasMailbox, D: QueryData> {
 impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
     /// Works all jobs.
     pub(crate) fn run<R: Receive<A, D>>(self, receiver: &R) {
-        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead, relay_max } = self;
+        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticks, relay_max } = self;
         let diverts_all = R::BATCH || !config.is_plain();
         let capacity = config.capacity();
         let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind() };
@@ -74,6 +81,9 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             worker.lens.aim_at_block(job.block);
             if job.messages > 1 {
                 worker.lens.prepare_prefetch();
+            }
+            if ticks {
+                worker.tick(job.block);
             }
             // Messages to all come on top of those counted.
             let has_shouts = job.parts.iter().any(|(_, part)| !part.shouts.is_empty());
@@ -112,14 +122,16 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// A message that hops from actor to actor makes a round of every hop. Going out to the engine and
     /// coming back costs several times the hop; the outcome is the same.
     fn relay(&mut self, rounds_max: u32, diverts_all: bool) {
-        let kind = self.kind;
+        let (kind, turn) = (self.kind, self.receiver.turn());
         let mut rounds = 0;
-        while rounds < rounds_max && self.scratch.due.is_empty() {
-            let next = self.receiver.turn().outbox().with(|outbox| outbox.take_only_segment::<A>(kind));
-            let Some(segment) = next else { break };
+        let mut segment = turn.outbox().with(|outbox| outbox.take_empty_segment::<A>(kind));
+        while rounds < rounds_max
+            && self.scratch.due.is_empty()
+            && turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut segment))
+        {
             rounds += 1;
-            self.receiver.turn().next_round();
-            self.receiver.turn().begin_block(0, 1);
+            turn.next_round();
+            turn.begin_block(0, 1);
             let mut mail = SegmentReader::new(segment);
             let all = mail.left();
             if let Some(to) = mail.receivers().next() {
@@ -127,9 +139,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             }
             self.scratch.tally.sent += all as u64;
             self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
-            self.shelve(mail.finish());
+            segment = mail.finish();
             self.diverted(&[]);
         }
+        turn.outbox().with(|outbox| outbox.end_relay::<A>(kind, segment));
         self.scratch.relayed = rounds;
     }
 
@@ -153,7 +166,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.scratch.diverted.extend(messages.map(|(to, from, msg)| Envelope { to, from, msg: msg() }));
             return;
         }
-        if n > 1 {
+        if n > 1 && self.slots.blocks() > CACHED_BLOCKS {
             mail.receivers().take(n).for_each(|to| self.lens.prefetch(to));
         }
         if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
@@ -165,6 +178,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.scratch.taken.resize(BLOCK, 0);
         }
         let rest = mail.left() - n;
+        // All but those that turn out to be dead or diverted.
+        self.scratch.tally.handled += n as u64;
         loop {
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 while mail.left() > rest
@@ -183,15 +198,15 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Handles one message, or diverts it.
     #[inline(always)]
     fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) {
-        let row = match self.lens.find(to) {
-            Ok(row) => row,
+        let (row, cell) = match self.lens.find(to) {
+            Ok(found) => found,
             Err(reason) => {
                 let envelope = self.whole(to, from, msg);
                 return self.dead(envelope, reason);
             }
         };
         // SAFETY: the actor is in this worker's block.
-        if !unsafe { self.lens.cell(row).is_open() } || (COUNT && !self.has_room(to)) {
+        if !unsafe { cell.is_open() } || (COUNT && !self.has_room(to)) {
             let envelope = self.whole(to, from, msg);
             return self.divert(envelope);
         }
@@ -200,20 +215,18 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             let envelope = self.whole(to, from, msg);
             return self.dead(envelope, DeadReason::NoState);
         };
-        self.scratch.tally.handled += 1;
         self.receiver.turn().begin(to, from);
         let handled = self.receiver.receive(item, msg());
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-            self.after::<COUNT>(row, to, handled);
+            self.after::<COUNT>(cell, to, handled);
         }
     }
 
-    /// Puts an envelope together. User code may run in it (the clone of a message to all); should it
+    /// Puts together the envelope of a message that is not handled after all. User code may run in it (the clone of a message to all); should it
     /// panic, that is the receiver's failure, not that of the actor before.
     #[cold]
     fn whole(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
         self.receiver.turn().begin(to, from);
-        self.scratch.tally.handled += 1;
         let msg = msg();
         self.scratch.tally.handled -= 1;
         Envelope { to, from, msg }
@@ -240,12 +253,11 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// capacity.
     #[cold]
     #[inline(never)]
-    fn after<const COUNTED: bool>(&mut self, row: usize, to: ActorId, handled: Handled) {
+    fn after<const COUNTED: bool>(&mut self, cell: &Mailbox<A>, to: ActorId, handled: Handled) {
         if let Err(error) = handled {
             return self.fail(to, Failure { kind: FailureKind::Error, reason: error.to_string() });
         }
         let wish = self.receiver.turn().take_wish();
-        let cell = self.lens.cell(row);
         if wish.postpone() {
             for (from, msg) in self.receiver.take_postponed() {
                 // It is in the mailbox again, where it counts by itself.
@@ -306,9 +318,9 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let postponed = self.receiver.take_postponed();
         panics::drop_quietly(postponed);
         self.scratch.tally.failed += 1;
-        if let Ok(row) = self.lens.find(id) {
+        if let Ok((_, cell)) = self.lens.find(id) {
             // SAFETY: the actor is in this worker's block.
-            unsafe { self.lens.cell(row).held() }.get_or_insert_default().life = Life::Failed;
+            unsafe { cell.held() }.get_or_insert_default().life = Life::Failed;
         }
     }
 
@@ -321,12 +333,21 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn dead(&mut self, envelope: Envelope<A::Msg>, reason: DeadReason) {
         self.scratch.tally.dead[reason as usize] += 1;
         let turn = self.receiver.turn();
-        if self.keep_dead || turn.outbox().with(|outbox| outbox.dead.len() < DEAD_SAMPLES) {
-            let letter = DeadLetter::of(envelope, reason, turn.tick());
-            turn.outbox().with(|outbox| outbox.dead.push(letter));
-        } else if let Some(panic) = panics::drop_quietly(envelope) {
+        let (to, from, tick) = (envelope.to, envelope.from, turn.tick());
+        if self.keep_dead {
+            let letter = DeadLetter::of(envelope, reason, tick);
+            return turn.outbox().with(|outbox| outbox.dead.push(letter));
+        }
+        // At once, since an ask in it ends now; how many samples are kept depends on the number of claims.
+        if let Some(panic) = drop_because(reason, || panics::drop_quietly(envelope)) {
             tracing::warn!(message_type = type_name::<A::Msg>(), panic, "a message panicked when it was dropped");
         }
+        let sample = || DeadLetter { to, from, reason, tick, message_type: type_name::<A::Msg>(), message: Box::new(()) };
+        turn.outbox().with(|outbox| {
+            if outbox.dead.len() < DEAD_SAMPLES {
+                outbox.dead.push(sample());
+            }
+        });
     }
 
     /// Makes dead letters of all that a closed mailbox holds.
@@ -367,11 +388,41 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
     }
 
+    /// Visits every actor of the block, in the order of their ids.
+    fn tick(&mut self, block: u32) {
+        let mut slots = self.slots.slots_of(block);
+        loop {
+            let caught = catch_unwind(AssertUnwindSafe(|| slots.by_ref().for_each(|slot| self.tick_one(slot))));
+            match caught {
+                Ok(()) => return,
+                Err(payload) => self.panicked(payload),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tick_one(&mut self, slot: u32) {
+        let Some(id) = self.lens.holder(slot) else { return };
+        let Ok((row, cell)) = self.lens.find(id) else { return };
+        // SAFETY: the actor is in this worker's block.
+        if !unsafe { cell.may_tick() } {
+            return;
+        }
+        // SAFETY: the row was just found, in this worker's block; items live for one call only.
+        let Some(item) = (unsafe { self.lens.fetch(row) }) else { return };
+        self.receiver.turn().begin(id, None);
+        let done = self.receiver.tick(item);
+        if done.is_err() || !self.receiver.turn().wishes_nothing() {
+            panics::drop_quietly(self.receiver.take_postponed());
+            self.after::<false>(cell, id, done);
+        }
+    }
+
     fn shout_each<const COUNT: bool>(&mut self, slots: &mut Range<u32>, shout: &Shout<A::Msg>, diverts_all: bool) {
-        let table = self.slots;
         for slot in slots {
-            let Some(to) = table.holder(slot) else { continue };
+            let Some(to) = self.lens.holder(slot) else { continue };
             self.scratch.tally.sent += 1;
+            self.scratch.tally.handled += 1;
             if diverts_all {
                 let envelope = self.whole(to, shout.from, || (shout.make)());
                 self.scratch.diverted.push(envelope);
@@ -426,8 +477,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Puts an actor's mail into its mailbox, then lets it take what it may.
     fn visit(&mut self, id: ActorId, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
         match self.lens.find(id) {
-            Ok(row) => {
-                let cell = self.lens.cell(row);
+            Ok((row, cell)) => {
                 self.admit(id, cell, mail);
                 self.run_kept(row, id, cell);
             }
@@ -558,7 +608,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.receiver.turn().begin(to, from);
             let handled = self.receiver.receive(item, msg);
             if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-                self.after::<false>(row, to, handled);
+                self.after::<false>(cell, to, handled);
             }
         }
     }
@@ -581,7 +631,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let handled = self.receiver.receive_batch(item, batch);
         drop(counted);
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-            self.after::<false>(row, id, handled);
+            self.after::<false>(cell, id, handled);
         }
     }
 }

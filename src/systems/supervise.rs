@@ -557,7 +557,10 @@ impl Engine {
     /// What is due at this tick.
     pub(super) fn ring(&mut self, world: &mut World) {
         let mut due = Vec::new();
-        self.lives.wheel.advance(self.hub.tick, |timer| due.push(timer));
+        self.lives.wheel.advance(self.hub.tick, |timer| {
+            due.push(timer);
+            None
+        });
         for timer in due {
             match timer {
                 Timer::Deadline { supervisor, incarnation, key } => self.feed_if(supervisor, incarnation, Input::Deadline(key)),

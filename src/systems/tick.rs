@@ -12,12 +12,17 @@ use bevy_ecs::world::World;
 use super::engine::Engine;
 use super::hub::LOG_LINES;
 use super::sets::ActorRound;
+use crate::actor::Act;
 use crate::id::Kind;
 
 /// Starts a tick: counts it, and wakes what could not run in the last.
 pub(crate) fn begin_tick(engine: &mut Engine) {
+    // Timers that the host set count from the last tick.
+    engine.set_timers(0);
     engine.hub.tick += 1;
     engine.hub.sessions = 0;
+    engine.hub.asks.begin_tick();
+    engine.hub.acts.extend(engine.desk.take().into_iter().map(Act::Return));
     engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
         engine.awake.wake(kind);
@@ -96,6 +101,11 @@ impl Engine {
         self.hub.collect(1);
         self.gather();
         self.settle(world);
+        for &kind in &self.ticking {
+            if self.runners[kind as usize].begin_tick() {
+                self.awake.wake(kind);
+            }
+        }
     }
 
     /// Runs one round; `false` if there was nothing to do, or the tick has had its rounds.
@@ -158,6 +168,7 @@ impl Engine {
                 runners[kind as usize].take_births(outbox);
                 newborn.push(kind);
             }
+            self.set_timers(at);
         }
     }
 }

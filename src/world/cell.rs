@@ -134,6 +134,13 @@ impl<A: HasMailbox> Mailbox<A> {
         self.id.load(Ordering::Relaxed) & CLOSED != 0
     }
 
+    /// The actor that the entity is, unless it takes no more mail.
+    #[inline]
+    pub(crate) fn open_id(&self) -> Option<ActorId> {
+        let bits = self.id.load(Ordering::Relaxed);
+        (bits & CLOSED == 0).then(|| ActorId::from_bits(bits))
+    }
+
     /// The actor that the entity is.
     #[must_use]
     pub fn actor_id(&self) -> ActorId {
@@ -155,6 +162,17 @@ impl<A: HasMailbox> Mailbox<A> {
     pub(crate) unsafe fn is_open(&self) -> bool {
         // SAFETY: the caller owns the block.
         unsafe { &*self.held.get() }.as_ref().is_none_or(|held| held.is_open())
+    }
+
+    /// Whether the actor may act without mail: it runs, and is not muted.
+    ///
+    /// # Safety
+    ///
+    /// As [`Mailbox::held`].
+    #[inline]
+    pub(crate) unsafe fn may_tick(&self) -> bool {
+        // SAFETY: the caller owns the block.
+        unsafe { &*self.held.get() }.as_ref().is_none_or(|held| held.life == Life::Running && held.muted == 0)
     }
 
     /// The box, through a shared reference.

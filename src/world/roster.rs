@@ -79,6 +79,8 @@ pub(crate) struct Roster<A: HasMailbox> {
     incoming: Vec<LaneSlot>,
     /// Lanes with mail for this round's pass, in order.
     pending: Vec<LaneSlot>,
+    /// In the next pass every actor is visited, mail or not.
+    pub(crate) ticks: bool,
     /// Passes run over this mail.
     pub(crate) passes: u64,
     spare: Vec<LaneSlot>,
@@ -99,6 +101,7 @@ impl<A: HasMailbox> Roster<A> {
             kept: 0,
             incoming: Vec::new(),
             pending: Vec::new(),
+            ticks: false,
             passes: 0,
             spare: Vec::new(),
             due: Vec::new(),
@@ -155,6 +158,9 @@ impl<A: HasMailbox> Roster<A> {
 
     fn blocks_with_mail(&mut self) -> SmallVec<[u32; 4]> {
         let mut blocks: SmallVec<[u32; 4]> = SmallVec::new();
+        if self.ticks {
+            blocks.extend(0..self.slots.blocks());
+        }
         for slot in &mut self.pending {
             let lane = lane::<A>(slot);
             if lane.has_shouts() {

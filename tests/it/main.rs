@@ -3,8 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests of the border wait for other threads")]
 
 mod accounting;
+mod ask;
 mod batch;
 mod border;
+mod charts;
 mod control;
 mod determinism;
 mod failures;
@@ -16,3 +18,5 @@ mod overflow;
 mod recipient;
 mod supervision;
 mod support;
+mod ticking;
+mod timers;

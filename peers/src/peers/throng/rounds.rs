@@ -1,7 +1,7 @@
 //! The benches in rounds: a tick a round.
 //!
-//! A trigger goes to all senders at once (a broadcast where all send) and in
-//! the same pass a node takes in what was sent to it in the round before.
+//! Where all send, each does so in its `tick`; where few do, a message triggers them. In the same pass
+//! a node takes in what was sent to it in the round before.
 
 use std::time::Instant;
 
@@ -13,9 +13,9 @@ use crate::work::Outcome;
 use crate::work::route::Route;
 use crate::work::traffic::{Node, Payload, digest_all};
 
-/// An actor.
+/// An actor; with `ALL`, every one of them sends in every round.
 #[derive(Component)]
-struct Member<R: Route> {
+struct Member<R: Route, const ALL: bool> {
     node: Node,
     route: std::marker::PhantomData<R>,
 }
@@ -31,55 +31,76 @@ const _: () = assert!(size_of::<Post>() == size_of::<Payload>());
 
 /// Where mail goes.
 #[derive(Resource)]
-struct Traffic<R: Route> {
+struct Traffic<R: Route, const ALL: bool> {
     route: R,
-    all: ActorRefs<Member<R>>,
+    /// The ticks in which all send, as rounds from 0.
+    rounds: std::ops::Range<u64>,
+    all: ActorRefs<Member<R, ALL>>,
 }
 
-impl<R: Route> Actor for Member<R> {
+impl<R: Route, const ALL: bool> Actor for Member<R, ALL> {
     type Msg = Post;
-    type Params = Res<'static, Traffic<R>>;
+    type Params = Res<'static, Traffic<R, ALL>>;
+    const TICKS: bool = ALL;
 
     #[inline]
     fn handle(&mut self, post: Post, cx: &Context<'_, Self>) -> Handled {
         match post {
             Post::Payload { value, sender } => self.node.receive(Payload { value, sender: u64::from(sender) }),
-            Post::Trigger(round) => {
-                let Traffic { route, all } = &**cx.params();
-                if route.fan() > 1 {
-                    // One sender to all: throng has a primitive for that.
-                    let mut first = None;
-                    self.node.emit(cx.id().slot(), round, route, |_, payload| first = first.or(Some(payload)));
-                    if let Some(Payload { value, sender }) = first {
-                        cx.broadcast::<Self>(Post::Payload { value, sender: sender as u32 });
-                    }
-                    return Ok(());
-                }
-                self.node.emit(cx.id().slot(), round, route, |to, payload| {
-                    let to = all.get(to as usize).expect("a route stays within the population");
-                    let Payload { value, sender } = payload;
-                    cx.tell(to, Post::Payload { value, sender: sender as u32 });
-                });
-            }
+            Post::Trigger(round) => self.send(round, cx),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn tick(&mut self, cx: &Context<'_, Self>) -> Handled {
+        let rounds = &cx.params().rounds;
+        if rounds.contains(&cx.tick()) {
+            self.send((cx.tick() - rounds.start) as u32, cx);
         }
         Ok(())
     }
 }
 
+impl<R: Route, const ALL: bool> Member<R, ALL> {
+    #[inline]
+    fn send(&mut self, round: u32, cx: &Context<'_, Self>) {
+        let Traffic { route, all, .. } = &**cx.params();
+        if route.fan() > 1 {
+            // One sender to all: throng has a primitive for that.
+            let mut first = None;
+            self.node.emit(cx.id().slot(), round, route, |_, payload| first = first.or(Some(payload)));
+            if let Some(Payload { value, sender }) = first {
+                cx.broadcast::<Self>(Post::Payload { value, sender: sender as u32 });
+            }
+            return;
+        }
+        self.node.emit(cx.id().slot(), round, route, |to, payload| {
+            let to = all.get(to as usize).expect("a route stays within the population");
+            let Payload { value, sender } = payload;
+            cx.tell(to, Post::Payload { value, sender: sender as u32 });
+        });
+    }
+}
+
 pub fn run<R: Route>(ticks: &Ticks, actors: u32, rounds: u32, route: R) -> Outcome {
-    // One round a tick: what is sent in a round is taken in with the trigger of the next.
+    if route.senders() == actors { run_with::<R, true>(ticks, actors, rounds, route) } else { run_with::<R, false>(ticks, actors, rounds, route) }
+}
+
+fn run_with<R: Route, const ALL: bool>(ticks: &Ticks, actors: u32, rounds: u32, route: R) -> Outcome {
+    // One round a tick: what is sent in a round is taken in with what is sent in the next.
     let mut throng = Throng::new(ThrongOptions::new().threads(ticks.threads).rounds_max(1));
-    throng.register_with(ActorConfig::<Member<R>>::new().mailbox(MailboxConfig::unbounded())).expect("registered once");
+    throng.register_with(ActorConfig::<Member<R, ALL>>::new().mailbox(MailboxConfig::unbounded())).expect("registered once");
     let senders = route.senders();
-    let all = throng.spawn_many((0..actors).map(|me| Member { node: Node::new(me), route: std::marker::PhantomData::<R> }));
-    throng.world_mut().insert_resource(Traffic { route, all: all.clone() });
+    let all = throng.spawn_many((0..actors).map(|me| Member::<R, ALL> { node: Node::new(me), route: std::marker::PhantomData::<R> }));
+    // The first tick is a rehearsal without mail.
+    let sending = 2..2 + u64::from(rounds);
+    throng.world_mut().insert_resource(Traffic { route, rounds: sending, all: all.clone() });
     throng.tick();
 
     let start = Instant::now();
     for round in 0..rounds {
-        if senders == actors {
-            throng.broadcast::<Member<R>>(Post::Trigger(round));
-        } else {
+        if !ALL {
             throng.tell_many(all.iter().take(senders as usize).map(|to| (to, Post::Trigger(round))));
         }
         throng.tick();

@@ -1,0 +1,219 @@
+//! Statecharts: the price of an event in the pure core, and of one a tick to each of a million actors.
+
+mod support;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bevy_ecs::component::Component;
+use criterion::{Criterion, Throughput};
+use throng::statechart::{Actions, Chart, ChartEvent, Configuration, Model, StateDef};
+use throng::{Actor, ActorRef, ChartActor, Charted, Context, Handled, Throng};
+
+const EVENTS: usize = 1_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Red,
+    Green,
+    Yellow,
+    Left,
+    LeftOff,
+    LeftOn,
+    LeftSlow,
+    LeftFast,
+    Right,
+    RightIdle,
+    RightBusy,
+    RightLight,
+    RightHeavy,
+}
+
+#[derive(Clone, Copy, ChartEvent)]
+enum Event {
+    Next,
+    Toggle,
+    Shift,
+}
+
+#[derive(Default)]
+struct Counts {
+    entries: u64,
+    exits: u64,
+    moves: u64,
+}
+
+struct Bench;
+
+impl Model for Bench {
+    type State = State;
+    type Event = Event;
+    type Context = Counts;
+    type Port<'a> = ();
+    type Set = u64;
+}
+
+/// Three states in a ring.
+fn flat() -> Chart<Bench> {
+    let ring = [State::Red, State::Green, State::Yellow];
+    let chart = Chart::define("flat", |root| {
+        root.initial(State::Red);
+        for (at, state) in ring.into_iter().enumerate() {
+            root.state(state, |writing| {
+                writing.on(EventKind::Next).go(ring[(at + 1) % 3]);
+            });
+        }
+    });
+    chart.build().expect("the chart is sound")
+}
+
+/// Counts its entries and exits.
+fn counted(state: &mut StateDef<Bench>) {
+    state.entry().run(|counts, _, _| counts.entries += 1);
+    state.exit().run(|counts, _, _| counts.exits += 1);
+}
+
+/// A region with two states, the second of which has two children.
+fn region(region: &mut StateDef<Bench>, idle: State, busy: State, children: [State; 2]) {
+    counted(region);
+    region.initial(idle);
+    region.state(idle, |state| {
+        counted(state);
+        state.on(EventKind::Toggle).go(busy).when(|counts, _| counts.moves < u64::MAX).run(|counts, _, _| counts.moves += 1);
+    });
+    region.state(busy, |state| {
+        counted(state);
+        state.initial(children[0]);
+        state.on(EventKind::Toggle).go(idle).run(|counts, _, _| counts.moves += 1);
+        for (from, to) in [(children[0], children[1]), (children[1], children[0])] {
+            state.state(from, |state| {
+                counted(state);
+                state.on(EventKind::Shift).go(to).when(|counts, _| counts.moves > 0).run(|counts, _, _| counts.moves += 1);
+            });
+        }
+    });
+}
+
+/// Two regions of depth 3; each event moves both.
+fn parallel() -> Chart<Bench> {
+    let chart = Chart::define("parallel", |root| {
+        root.regions();
+        root.state(State::Left, |state| region(state, State::LeftOff, State::LeftOn, [State::LeftSlow, State::LeftFast]));
+        root.state(State::Right, |state| region(state, State::RightIdle, State::RightBusy, [State::RightLight, State::RightHeavy]));
+    });
+    chart.build().expect("the chart is sound")
+}
+
+fn bench(criterion: &mut Criterion, name: &str, chart: Chart<Bench>, events: &[Event]) {
+    let chart = Arc::new(chart);
+    let mut group = criterion.benchmark_group("chart");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function(name, |bencher| {
+        let mut configuration = Configuration::new();
+        let mut counts = Counts::default();
+        chart.start(&mut configuration, &mut counts, 0, ()).expect("it starts");
+        bencher.iter(|| {
+            for event in events.iter().cycle().take(EVENTS) {
+                let outcome = chart.send(&mut configuration, &mut counts, black_box(*event), 0, ());
+                black_box(outcome.expect("it runs"));
+            }
+        });
+    });
+    group.finish();
+}
+
+fn steps(criterion: &mut Criterion) {
+    bench(criterion, "flat of 3 states", flat(), &[Event::Next]);
+    bench(criterion, "2 regions of depth 3", parallel(), &[Event::Toggle, Event::Shift, Event::Shift, Event::Toggle]);
+}
+
+const ACTORS: usize = 1_000_000;
+
+/// A ring of three states as a chart.
+struct Lamp(u32);
+
+impl ChartActor for Lamp {
+    type State = State;
+    type Event = Event;
+    type Set = u64;
+    type Params = ();
+}
+
+fn lamps(threads: usize) -> (Throng, Vec<ActorRef<Charted<Lamp>>>) {
+    let ring = [State::Red, State::Green, State::Yellow];
+    let chart = Charted::<Lamp>::define("lamp", |root| {
+        root.initial(State::Red);
+        for (at, state) in ring.into_iter().enumerate() {
+            root.state(state, |writing| {
+                writing.on(EventKind::Next).go(ring[(at + 1) % 3]).run(|lamp, _, _| lamp.0 += 1);
+                // For `delays`: every lamp has one pending.
+                writing.on(EventKind::Shift).run(|_, _, step| step.raise_named("next", 1, Event::Next));
+            });
+        }
+    });
+    let mut throng = support::one_round(threads);
+    throng.register_chart(chart).expect("the chart is sound");
+    let actors = throng.spawn_many((0..ACTORS).map(|_| Charted::new(Lamp(0)))).iter().collect();
+    (throng, actors)
+}
+
+/// The same by hand.
+#[derive(Component)]
+struct Plain {
+    state: u8,
+    steps: u32,
+}
+
+impl Actor for Plain {
+    type Msg = Event;
+    type Params = ();
+
+    fn handle(&mut self, _: Event, _: &Context<'_, Self>) -> Handled {
+        self.state = (self.state + 1) % 3;
+        self.steps += 1;
+        Ok(())
+    }
+}
+
+fn actors(criterion: &mut Criterion) {
+    let mut group = support::slow_group(criterion, "chart actors");
+    group.throughput(Throughput::Elements(ACTORS as u64));
+    for threads in [1, 2] {
+        let (mut throng, lamps) = lamps(threads);
+        group.bench_function(format!("chart, {threads} threads"), |bencher| {
+            bencher.iter_custom(|runs| {
+                let run = |_| {
+                    throng.tell_many(lamps.iter().map(|&lamp| (lamp, Event::Next.into())));
+                    support::timed(|| throng.tick())
+                };
+                (0..runs).map(run).sum()
+            });
+        });
+        group.bench_function(format!("setting and firing a delay, {threads} threads"), |bencher| {
+            bencher.iter_custom(|runs| {
+                let run = |_| {
+                    throng.tell_many(lamps.iter().map(|&lamp| (lamp, Event::Shift.into())));
+                    support::timed(|| throng.run_ticks(2))
+                };
+                (0..runs).map(run).sum()
+            });
+        });
+        drop((throng, lamps));
+        let mut throng = support::one_round(threads);
+        let plain: Vec<_> = throng.spawn_many((0..ACTORS).map(|_| Plain { state: 0, steps: 0 })).iter().collect();
+        group.bench_function(format!("plain handler, {threads} threads"), |bencher| {
+            bencher.iter_custom(|runs| {
+                let run = |_| {
+                    throng.tell_many(plain.iter().map(|&plain| (plain, Event::Next)));
+                    support::timed(|| throng.tick())
+                };
+                (0..runs).map(run).sum()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn main() {
+    support::run(&[steps, actors]);
+}

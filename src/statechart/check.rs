@@ -1,0 +1,204 @@
+//! What is looked for before a chart is let run.
+
+use super::chart::{Chart, NodeKind};
+use super::definition::{Definition, Descriptor, Kind, Semantics, StateDef, Target};
+use super::error::{Place, Problem};
+use super::model::Model;
+use super::moves::Entries;
+use super::set::StateSet;
+
+/// Checks what is written, state by state.
+pub(super) fn definition<M: Model>(definition: &Definition<M>, problems: &mut Vec<Problem>) {
+    let mut names = Vec::new();
+    state(&definition.root, &definition.name, &mut names, problems);
+}
+
+fn state<'d, M: Model>(state: &'d StateDef<M>, text: &str, names: &mut Vec<&'d M::State>, problems: &mut Vec<Problem>) {
+    if let Some(name) = &state.name {
+        if names.contains(&name) {
+            problems.push(Problem::SameName { state: text.to_owned() });
+        }
+        names.push(name);
+    }
+    shape(state, text, problems);
+    for child in &state.children {
+        let text = child.name.as_ref().map(|name| format!("{name:?}")).unwrap_or_default();
+        self::state(child, &text, names, problems);
+    }
+}
+
+fn shape<M: Model>(state: &StateDef<M>, text: &str, problems: &mut Vec<Problem>) {
+    let text = || text.to_owned();
+    let real = |child: &&StateDef<M>| !matches!(child.kind, Kind::History(_));
+    let has_real = state.children.iter().any(|child| real(&child));
+    match state.kind {
+        Kind::Plain if state.children.is_empty() && state.initial.is_some() => {
+            problems.push(Problem::InitialUnused { state: text(), kind: "without children" });
+        }
+        Kind::Plain if state.children.is_empty() => {}
+        Kind::Plain => initial(state, &text(), problems),
+        Kind::Parallel => {
+            if state.initial.is_some() {
+                problems.push(Problem::InitialUnused { state: text(), kind: "parallel" });
+            }
+            if !has_real {
+                problems.push(Problem::NoRegion { state: text() });
+            }
+        }
+        Kind::Final | Kind::History(_) => {
+            let kind = if state.kind == Kind::Final { "final" } else { "a history state" };
+            if state.initial.is_some() {
+                problems.push(Problem::InitialUnused { state: text(), kind });
+            }
+            if !state.children.is_empty() {
+                problems.push(Problem::ChildrenNotAllowed { state: text(), kind });
+            }
+        }
+    }
+    let acts = !state.on.is_empty() || !state.always.is_empty() || !state.entry.0.is_empty() || !state.exit.0.is_empty();
+    if matches!(state.kind, Kind::History(_)) && acts {
+        problems.push(Problem::HistoryActs { state: text() });
+    }
+}
+
+fn initial<M: Model>(state: &StateDef<M>, text: &str, problems: &mut Vec<Problem>) {
+    let text = || text.to_owned();
+    let Some((target, _)) = &state.initial else {
+        problems.push(Problem::NoInitial { state: text() });
+        return;
+    };
+    let is_child = match target {
+        Target::Root => false,
+        Target::State(name) => state.children.iter().any(|child| child.name.as_ref() == Some(name)),
+    };
+    if !is_child {
+        let initial = match target {
+            Target::Root => "the root".to_owned(),
+            Target::State(name) => format!("{name:?}"),
+        };
+        problems.push(Problem::InitialOutside { state: text(), initial });
+    }
+}
+
+/// Checks that descending ends: only history defaults can lead back up.
+pub(super) fn histories<M: Model>(chart: &Chart<M>, problems: &mut Vec<Problem>) {
+    let mut finished = vec![false; chart.states.len()];
+    for state in chart.masks.histories.ascending() {
+        if descends_to_itself(chart, state, &mut vec![], &mut finished) {
+            problems.push(Problem::HistoryCircle { state: chart.states[state].text.clone() });
+            return;
+        }
+    }
+}
+
+fn descends_to_itself<M: Model>(chart: &Chart<M>, state: usize, path: &mut Vec<usize>, finished: &mut [bool]) -> bool {
+    if path.contains(&state) {
+        return true;
+    }
+    if finished[state] {
+        return false;
+    }
+    path.push(state);
+    let node = &chart.states[state];
+    let parent = &chart.states[usize::from(node.parent)];
+    let defaults = || chart.targets(&node.defaults).iter().map(|&state| state.into()).collect::<Vec<usize>>();
+    let next: Vec<usize> = match node.kind {
+        NodeKind::Atomic | NodeKind::Final => Vec::new(),
+        NodeKind::Compound => defaults(),
+        NodeKind::Parallel => node.children.ascending().collect(),
+        NodeKind::History(..) if !node.defaults.is_empty() => defaults(),
+        NodeKind::History(..) if parent.kind == NodeKind::Compound => {
+            chart.targets(&parent.defaults).iter().map(|&state| state.into()).collect()
+        }
+        NodeKind::History(..) => vec![node.parent.into()],
+    };
+    let circle = next.into_iter().any(|next| descends_to_itself(chart, next, path, finished));
+    path.pop();
+    finished[state] = true;
+    circle
+}
+
+/// Checks the tables: targets that exclude each other, and what can never happen.
+pub(super) fn chart<M: Model>(chart: &Chart<M>, written: &[Vec<(Descriptor, u16)>], problems: &mut Vec<Problem>) {
+    for (state, written) in written.iter().enumerate() {
+        for (number, (_, transition)) in written.iter().enumerate() {
+            targets(chart, *transition, || place(chart, state, *transition, number + 1), problems);
+        }
+        never_taken(chart, state, written, problems);
+    }
+    for (state, node) in chart.states.iter().enumerate() {
+        let always = &chart.candidates[node.always.start as usize..node.always.end as usize];
+        for (number, &transition) in always.iter().enumerate() {
+            let place = || Place { state: &node.text, event: "always", number: number + 1 }.to_string();
+            targets(chart, transition, place, problems);
+            if always[..number].iter().any(|&earlier| chart.transitions[usize::from(earlier)].guard.is_none()) {
+                problems.push(Problem::NeverTaken { place: place() });
+            }
+        }
+        let _ = state;
+    }
+    let reached = reachable(chart);
+    for state in M::Set::span(0, chart.states.len()).without(reached).ascending() {
+        problems.push(Problem::Unreachable { state: chart.states[state].text.clone() });
+    }
+}
+
+fn place<M: Model>(chart: &Chart<M>, state: usize, transition: u16, number: usize) -> String {
+    let kinds = chart.kinds.len();
+    let event = (0..kinds).find(|&kind| chart.candidates(kind, state).contains(&transition));
+    let event = event.map_or("an event that never comes", |kind| &chart.kinds[kind]);
+    Place { state: &chart.states[state].text, event, number }.to_string()
+}
+
+/// Targets must be in different regions of a parallel state.
+fn targets<M: Model>(chart: &Chart<M>, transition: u16, place: impl Fn() -> String, problems: &mut Vec<Problem>) {
+    let targets = chart.targets(&chart.transitions[usize::from(transition)].targets);
+    for (number, &one) in targets.iter().enumerate() {
+        for &other in &targets[number + 1..] {
+            let path = |state: u16| chart.states[usize::from(state)].ancestors.with(state.into());
+            let meeting = path(one).and(path(other)).last().unwrap_or(0);
+            let nested = meeting == usize::from(one) || meeting == usize::from(other);
+            if !chart.masks.parallels.has(meeting) && !nested {
+                let text = |state: u16| chart.states[usize::from(state)].text.clone();
+                problems.push(Problem::TargetsConflict { place: place(), one: text(one), other: text(other) });
+            }
+        }
+    }
+}
+
+/// Transitions of a state that stand behind one for the same events without a condition.
+fn never_taken<M: Model>(chart: &Chart<M>, state: usize, written: &[(Descriptor, u16)], problems: &mut Vec<Problem>) {
+    for (number, (descriptor, transition)) in written.iter().enumerate() {
+        let earlier = written[..number]
+            .iter()
+            .filter(|(earlier, _)| earlier == descriptor || chart.semantics == Semantics::Scxml && *earlier == Descriptor::Any);
+        if earlier.into_iter().any(|(_, earlier)| chart.transitions[usize::from(*earlier)].guard.is_none()) {
+            problems.push(Problem::NeverTaken { place: place(chart, state, *transition, number + 1) });
+        }
+    }
+}
+
+/// The states that some run may enter, with history states that some transition leads to.
+fn reachable<M: Model>(chart: &Chart<M>) -> M::Set {
+    let mut entries = Entries::new(chart, &[]);
+    entries.add_root();
+    let mut reached = entries.enters;
+    for node in &chart.states {
+        reached = reached.or(chart
+            .targets(&node.defaults)
+            .iter()
+            .fold(M::Set::default(), |set, &state| if chart.masks.histories.has(state.into()) { set.with(state.into()) } else { set }));
+    }
+    loop {
+        let before = reached;
+        for transition in chart.transitions.iter().filter(|transition| before.has(transition.source.into())) {
+            reached = reached.or(transition.fixed.enters);
+            for &target in chart.targets(&transition.targets) {
+                reached = reached.with(target.into());
+            }
+        }
+        if reached == before {
+            return reached;
+        }
+    }
+}

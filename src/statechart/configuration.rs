@@ -1,0 +1,226 @@
+//! What is kept of one instance of a chart.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Debug};
+use std::hash::{Hash, Hasher};
+
+use smallvec::SmallVec;
+
+use super::effects::Queued;
+use super::model::Model;
+use super::set::StateSet;
+use super::timers::Timers;
+use crate::id::ActorId;
+
+/// Where one instance of a chart is: its active states, and, where there are any, its history,
+/// timers and postponed events.
+///
+/// 16 bytes for charts of up to 64 states, and no memory beyond them for charts without history and timers.
+/// It is plain data: clone it to look ahead, keep it in a snapshot.
+pub struct Configuration<M: Model> {
+    /// The root's bit says that the chart is running: it is cleared when it is done.
+    pub(super) active: M::Set,
+    pub(super) memory: Option<Box<Memory<M>>>,
+}
+
+/// Actors, each tied to an active state.
+pub(super) type Children = SmallVec<[(u16, ActorId); 1]>;
+
+/// What most instances need not remember.
+pub(super) struct Memory<M: Model> {
+    /// For each history state what it leads to; empty where its parent was never left.
+    pub(super) history: Box<[M::Set]>,
+    /// Active leaves in the order of activation, for charts where it matters.
+    pub(super) order: SmallVec<[u16; 8]>,
+    pub(super) timers: Timers<M::Event>,
+    pub(super) postponed: VecDeque<Queued<M::Event>>,
+    pub(super) children: Children,
+    /// The tick at which whoever keeps the clock has been asked to look at the timers.
+    wake: Option<u64>,
+}
+
+/// How far an instance is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It was not started.
+    New,
+    /// It handles events.
+    Active,
+    /// It reached a final state of the root, and handles nothing more.
+    Done,
+}
+
+impl<M: Model> Configuration<M> {
+    /// The configuration of an instance that was not started.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { active: M::Set::default(), memory: None }
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        if self.active.is_empty() {
+            Status::New
+        } else if self.active.has(0) {
+            Status::Active
+        } else {
+            Status::Done
+        }
+    }
+
+    /// The active states; those at completion if it is done. Ask the [`Chart`](super::Chart) for names.
+    #[must_use]
+    pub fn states(&self) -> M::Set {
+        if self.active.is_empty() { self.active } else { self.active.with(0) }
+    }
+
+    /// The tick at which its next timer is due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        self.memory.as_ref()?.timers.next_due()
+    }
+
+    /// The tick for which a wake is to be ordered, if none is ordered that is as early.
+    pub(crate) fn wake_needed(&mut self) -> Option<u64> {
+        let memory = self.memory.as_mut()?;
+        let due = memory.timers.next_due()?;
+        if memory.wake.is_some_and(|wake| wake <= due) {
+            return None;
+        }
+        memory.wake = Some(due);
+        memory.wake
+    }
+
+    /// The actors that are tied to active states.
+    pub(crate) fn children(&self) -> impl Iterator<Item = ActorId> {
+        self.memory.iter().flat_map(|memory| &memory.children).map(|(_, child)| *child)
+    }
+
+    /// A wake has come.
+    pub(crate) fn awoke(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.wake = None;
+        }
+    }
+
+    /// How many events it keeps for later.
+    #[must_use]
+    pub fn postponed(&self) -> usize {
+        self.memory.as_ref().map_or(0, |memory| memory.postponed.len())
+    }
+}
+
+impl<M: Model> Default for Configuration<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: Model> Default for Memory<M> {
+    fn default() -> Self {
+        Self {
+            history: Box::default(),
+            order: SmallVec::new(),
+            timers: Timers::default(),
+            postponed: VecDeque::new(),
+            children: Children::new(),
+            wake: None,
+        }
+    }
+}
+
+impl<M: Model> Clone for Memory<M>
+where
+    M::Event: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            history: self.history.clone(),
+            order: self.order.clone(),
+            timers: self.timers.clone(),
+            postponed: self.postponed.clone(),
+            children: self.children.clone(),
+            wake: self.wake,
+        }
+    }
+}
+
+impl<M: Model> Clone for Configuration<M>
+where
+    M::Event: Clone,
+{
+    fn clone(&self) -> Self {
+        Self { active: self.active, memory: self.memory.clone() }
+    }
+}
+
+impl<M: Model> PartialEq for Memory<M>
+where
+    M::Event: PartialEq,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.history == other.history
+            && self.order == other.order
+            && self.timers == other.timers
+            && self.postponed == other.postponed
+            && self.children == other.children
+    }
+}
+
+impl<M: Model> PartialEq for Configuration<M>
+where
+    M::Event: PartialEq,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.active == other.active && self.memory == other.memory
+    }
+}
+
+impl<M: Model> Hash for Configuration<M>
+where
+    M::Event: Hash,
+{
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.active.hash(state);
+        if let Some(memory) = &self.memory {
+            memory.history.hash(state);
+            memory.order.hash(state);
+            memory.timers.hash(state);
+            memory.postponed.hash(state);
+            memory.children.hash(state);
+        }
+    }
+}
+
+impl<M: Model> Debug for Configuration<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configuration")
+            .field("states", &self.states())
+            .field("status", &self.status())
+            .field("next_due", &self.next_due())
+            .field("postponed", &self.postponed())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::EventId;
+    use super::*;
+
+    struct Narrow;
+
+    impl Model for Narrow {
+        type State = u8;
+        type Event = EventId;
+        type Context = ();
+        type Port<'a> = ();
+        type Set = u64;
+    }
+
+    #[test]
+    fn a_configuration_of_up_to_64_states_is_16_bytes() {
+        assert_eq!(size_of::<Configuration<Narrow>>(), 16);
+    }
+}

@@ -1,0 +1,526 @@
+//! How a chart is written down: states inside states, each with its transitions and actions.
+
+use std::fmt::{self, Debug};
+
+use super::chart::Chart;
+use super::compile::compile;
+use super::error::ChartError;
+use super::model::{ChartEvent, EventKind, EventNames, Model, Step, Trigger};
+use super::timers::TimerName;
+
+type RunFn<M> = dyn Fn(&mut <M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &mut Step<'_, M>) + Send + Sync;
+type TestFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> bool + Send + Sync;
+pub(super) type DelayFn<M> = dyn Fn(&<M as Model>::Context) -> u64 + Send + Sync;
+
+/// An action of a state or a transition.
+pub(super) struct Action<M: Model> {
+    /// Whether it may change the context.
+    pub(super) assigns: bool,
+    pub(super) run: Box<RunFn<M>>,
+}
+
+/// A condition on a transition: tests of the context and of active states, with `and`, `or`, `not`.
+pub struct Guard<M: Model>(pub(super) GuardTree<M, Target<M::State>>);
+
+/// The shape of a guard, with states by `S`.
+pub(super) enum GuardTree<M: Model, S> {
+    Test(Box<TestFn<M>>),
+    In(S),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+}
+
+impl<M: Model> Guard<M> {
+    /// Holds if the function says so. It must be pure: how often it is called is not defined.
+    pub fn test(test: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> bool + Send + Sync + 'static) -> Self {
+        Self(GuardTree::Test(Box::new(test)))
+    }
+
+    /// Holds while the state is active.
+    pub fn is_in(state: M::State) -> Self {
+        Self(GuardTree::In(Target::State(state)))
+    }
+
+    /// Holds while the root is active: until the chart is done.
+    #[must_use]
+    pub fn is_in_root() -> Self {
+        Self(GuardTree::In(Target::Root))
+    }
+
+    /// Holds if all of them hold.
+    pub fn all(guards: impl IntoIterator<Item = Self>) -> Self {
+        Self(GuardTree::All(guards.into_iter().map(|guard| guard.0).collect()))
+    }
+
+    /// Holds if one of them holds.
+    pub fn any(guards: impl IntoIterator<Item = Self>) -> Self {
+        Self(GuardTree::Any(guards.into_iter().map(|guard| guard.0).collect()))
+    }
+}
+
+impl<M: Model> std::ops::Not for Guard<M> {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self(GuardTree::Not(Box::new(self.0)))
+    }
+}
+
+impl<M: Model> Debug for Guard<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+type ContextOf<A> = <<A as Actions>::Model as Model>::Context;
+type EventOf<A> = <<A as Actions>::Model as Model>::Event;
+
+/// Whatever has actions: entry, exit, a transition, an initial transition. They run in the order written.
+pub trait Actions: Sized {
+    /// The types of its chart.
+    type Model: Model;
+
+    #[doc(hidden)]
+    fn actions(&mut self) -> &mut ActionList<Self::Model>;
+
+    /// Adds an action that may change the context.
+    fn run(
+        &mut self,
+        run: impl Fn(&mut ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.actions().0.push(Action { assigns: true, run: Box::new(run) });
+        self
+    }
+
+    /// Adds an action that reads the context only. Under XState's rules an eventless transition that
+    /// changes no state is taken once if it has only such actions, and again and again otherwise.
+    fn effect(
+        &mut self,
+        run: impl Fn(&ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        let run: Box<RunFn<Self::Model>> = Box::new(move |context, trigger, step| run(context, trigger, step));
+        self.actions().0.push(Action { assigns: false, run });
+        self
+    }
+
+    /// Raises an event: it is handled in the same step.
+    fn raise(&mut self, event: EventOf<Self>) -> &mut Self
+    where
+        EventOf<Self>: Clone,
+    {
+        self.effect(move |_, _, step| step.raise(event.clone()))
+    }
+
+    /// Raises an event `ticks` later, under a name by which it can be cancelled.
+    fn raise_named(&mut self, name: impl Into<TimerName>, ticks: u64, event: EventOf<Self>) -> &mut Self
+    where
+        EventOf<Self>: Clone,
+    {
+        let name = name.into();
+        self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone()))
+    }
+
+    /// Raises an event `ticks` later; it cannot be cancelled.
+    fn raise_after(&mut self, ticks: u64, event: EventOf<Self>) -> &mut Self
+    where
+        EventOf<Self>: Clone,
+    {
+        self.effect(move |_, _, step| step.raise_after(ticks, event.clone()))
+    }
+
+    /// Cancels the timer of this name.
+    fn cancel(&mut self, name: impl Into<TimerName>) -> &mut Self {
+        let name = name.into();
+        self.effect(move |_, _, step| step.cancel(name.clone()))
+    }
+}
+
+/// Actions in order.
+pub struct ActionList<M: Model>(pub(super) Vec<Action<M>>);
+
+impl<M: Model> Default for ActionList<M> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<M: Model> Actions for ActionList<M> {
+    type Model = M;
+
+    fn actions(&mut self) -> &mut Self {
+        self
+    }
+}
+
+impl<M: Model> Debug for ActionList<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActionList({})", self.0.len())
+    }
+}
+
+/// Where a transition leads.
+#[derive(Clone, Debug)]
+pub(super) enum Target<S> {
+    Root,
+    State(S),
+}
+
+/// A transition being written. Without a target it runs its actions and stays; with neither, it forbids its
+/// event to ancestors.
+pub struct TransitionDef<M: Model> {
+    pub(super) targets: Vec<Target<M::State>>,
+    pub(super) guards: Vec<GuardTree<M, Target<M::State>>>,
+    pub(super) reenter: bool,
+    actions: ActionList<M>,
+}
+
+impl<M: Model> Default for TransitionDef<M> {
+    fn default() -> Self {
+        Self { targets: Vec::new(), guards: Vec::new(), reenter: false, actions: ActionList::default() }
+    }
+}
+
+impl<M: Model> TransitionDef<M> {
+    /// Leads to a state. Called again, it adds a target in another region.
+    pub fn go(&mut self, state: M::State) -> &mut Self {
+        self.targets.push(Target::State(state));
+        self
+    }
+
+    /// Leads to the root.
+    pub fn go_root(&mut self) -> &mut Self {
+        self.targets.push(Target::Root);
+        self
+    }
+
+    /// Leaves and enters the source again, where the targets are the source or below it.
+    ///
+    /// Under [`Semantics::Scxml`] this is a transition of type `external`.
+    pub fn reenter(&mut self) -> &mut Self {
+        self.reenter = true;
+        self
+    }
+
+    /// Only when the function says so; further conditions must hold, too. See [`Guard::test`].
+    pub fn when(&mut self, test: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> bool + Send + Sync + 'static) -> &mut Self {
+        self.guard(Guard::test(test))
+    }
+
+    /// Only when the guard holds; further conditions must hold, too.
+    pub fn guard(&mut self, guard: Guard<M>) -> &mut Self {
+        self.guards.push(guard.0);
+        self
+    }
+
+    pub(super) fn take_actions(&mut self) -> Vec<Action<M>> {
+        std::mem::take(&mut self.actions.0)
+    }
+}
+
+impl<M: Model> Actions for TransitionDef<M> {
+    type Model = M;
+
+    fn actions(&mut self) -> &mut ActionList<M> {
+        &mut self.actions
+    }
+}
+
+impl<M: Model> Debug for TransitionDef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransitionDef").field("targets", &self.targets).field("reenter", &self.reenter).finish_non_exhaustive()
+    }
+}
+
+/// Which events a transition is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Descriptor {
+    Kind(usize),
+    /// An event by its whole name; also of the chart's own.
+    Named(String),
+    /// `P.*`, without the `.*`.
+    Prefix(String),
+    Any,
+    /// The own event of the state.
+    Done,
+    /// The state's delay of this index.
+    After(usize),
+}
+
+/// How much a history state remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// The active children of its parent.
+    Shallow,
+    /// The active leaves below its parent.
+    Deep,
+}
+
+/// What a state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Compound if it has children, otherwise atomic.
+    Plain,
+    Parallel,
+    Final,
+    History(History),
+}
+
+/// A delay of a state.
+pub(super) struct DelayDef<M: Model> {
+    pub(super) key: String,
+    pub(super) ticks: Box<DelayFn<M>>,
+}
+
+/// A state being written.
+pub struct StateDef<M: Model> {
+    /// `None` is the root.
+    pub(super) name: Option<M::State>,
+    pub(super) kind: Kind,
+    pub(super) initial: Option<(Target<M::State>, ActionList<M>)>,
+    pub(super) entry: ActionList<M>,
+    pub(super) exit: ActionList<M>,
+    pub(super) on: Vec<(Descriptor, TransitionDef<M>)>,
+    pub(super) always: Vec<TransitionDef<M>>,
+    pub(super) delays: Vec<DelayDef<M>>,
+    pub(super) deferred: Vec<Descriptor>,
+    pub(super) default_targets: Vec<Target<M::State>>,
+    pub(super) children: Vec<Self>,
+}
+
+impl<M: Model> StateDef<M> {
+    fn new(name: Option<M::State>, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            initial: None,
+            entry: ActionList::default(),
+            exit: ActionList::default(),
+            on: Vec::new(),
+            always: Vec::new(),
+            delays: Vec::new(),
+            deferred: Vec::new(),
+            default_targets: Vec::new(),
+            children: Vec::new(),
+        }
+    }
+
+    fn child(&mut self, state: M::State, kind: Kind, write: impl FnOnce(&mut Self)) {
+        let mut child = Self::new(Some(state), kind);
+        write(&mut child);
+        self.children.push(child);
+    }
+
+    /// Adds a child. With children of its own it needs an [`StateDef::initial`] one.
+    pub fn state(&mut self, state: M::State, write: impl FnOnce(&mut Self)) {
+        self.child(state, Kind::Plain, write);
+    }
+
+    /// Adds a child whose children, its regions, are all active together.
+    pub fn parallel(&mut self, state: M::State, write: impl FnOnce(&mut Self)) {
+        self.child(state, Kind::Parallel, write);
+    }
+
+    /// Adds a child that completes this state.
+    #[doc(alias = "final")]
+    pub fn end(&mut self, state: M::State, write: impl FnOnce(&mut Self)) {
+        self.child(state, Kind::Final, write);
+    }
+
+    /// Adds a history state: a transition to it leads to where this state was last. Where it never was,
+    /// it leads to the defaults; without them, to the initial child, or to all regions.
+    pub fn history(&mut self, state: M::State, depth: History, defaults: impl IntoIterator<Item = M::State>) {
+        let defaults = defaults.into_iter().map(Target::State).collect();
+        self.child(state, Kind::History(depth), |history| history.default_targets = defaults);
+    }
+
+    /// As [`StateDef::history`], with the root as default.
+    pub fn history_of_root(&mut self, state: M::State, depth: History) {
+        self.child(state, Kind::History(depth), |history| history.default_targets = vec![Target::Root]);
+    }
+
+    /// Makes the state's children regions, as [`StateDef::parallel`] does; this is the way for the root.
+    pub fn regions(&mut self) {
+        self.kind = Kind::Parallel;
+    }
+
+    /// Names the child that is entered when this state is. The actions added to the result run after the
+    /// state's entry actions and before the child's.
+    pub fn initial(&mut self, state: M::State) -> &mut ActionList<M> {
+        &mut self.initial.insert((Target::State(state), ActionList::default())).1
+    }
+
+    /// Actions of entering.
+    pub fn entry(&mut self) -> &mut ActionList<M> {
+        &mut self.entry
+    }
+
+    /// Actions of leaving.
+    pub fn exit(&mut self) -> &mut ActionList<M> {
+        &mut self.exit
+    }
+
+    /// A transition for events of a kind. Of several for one event, the first whose guard holds is taken.
+    pub fn on(&mut self, kind: <M::Event as ChartEvent>::Kind) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::Kind(kind.index()))
+    }
+
+    /// A transition for all events that have none in this state under their name or a prefix of it; also
+    /// for the chart's own events.
+    pub fn on_any(&mut self) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::Any)
+    }
+
+    /// A transition for events whose name is `prefix` or begins with it and a dot. Longer prefixes go first.
+    pub fn on_prefix(&mut self, prefix: &str) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::Prefix(prefix.to_owned()))
+    }
+
+    /// A transition for the event of this name, which may be one of the chart's own, such as
+    /// `xstate.done.state.NAME`; `P.*` is a prefix, `*` is any event.
+    pub fn on_named(&mut self, descriptor: &str) -> &mut TransitionDef<M> {
+        self.transition(match (descriptor, descriptor.strip_suffix(".*")) {
+            ("*", _) => Descriptor::Any,
+            (_, Some(prefix)) => Descriptor::Prefix(prefix.to_owned()),
+            (name, None) => Descriptor::Named(name.to_owned()),
+        })
+    }
+
+    /// A transition for when this state is complete: a final child of it is active, or all its regions are
+    /// complete.
+    pub fn on_done(&mut self) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::Done)
+    }
+
+    /// A transition that needs no event: looked at after every step.
+    pub fn always(&mut self) -> &mut TransitionDef<M> {
+        self.always.push(TransitionDef::default());
+        self.always.last_mut().expect("invariant: just pushed")
+    }
+
+    /// A transition for when the state has been active for `ticks`. Several for equal ticks share a timer.
+    pub fn after(&mut self, ticks: u64) -> &mut TransitionDef<M> {
+        self.after_named(&ticks.to_string(), move |_| ticks)
+    }
+
+    /// As [`StateDef::after`], with a delay in ticks that is computed on entry. The name is part of the name
+    /// of the event.
+    pub fn after_named(&mut self, name: &str, ticks: impl Fn(&M::Context) -> u64 + Send + Sync + 'static) -> &mut TransitionDef<M> {
+        let at = self.delays.iter().position(|delay| delay.key == name).unwrap_or_else(|| {
+            self.delays.push(DelayDef { key: name.to_owned(), ticks: Box::new(ticks) });
+            self.delays.len() - 1
+        });
+        self.transition(Descriptor::After(at))
+    }
+
+    /// Keeps events of a kind for later while this state is active and neither it nor a state below it
+    /// takes them: they are handled again when the configuration has changed.
+    #[doc(alias = "postpone")]
+    pub fn defer(&mut self, kind: <M::Event as ChartEvent>::Kind) {
+        self.deferred.push(Descriptor::Kind(kind.index()));
+    }
+
+    fn transition(&mut self, descriptor: Descriptor) -> &mut TransitionDef<M> {
+        self.on.push((descriptor, TransitionDef::default()));
+        &mut self.on.last_mut().expect("invariant: just pushed").1
+    }
+}
+
+impl<M: Model> Debug for StateDef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateDef")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("children", &self.children)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose rules a chart follows, where XState and SCXML differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Semantics {
+    /// XState v5.
+    #[default]
+    XState,
+    /// W3C SCXML, Appendix D. The root stays a state that has actions and can be left.
+    Scxml,
+}
+
+/// A chart being written: its root, and its settings.
+pub struct Definition<M: Model> {
+    pub(super) name: String,
+    pub(super) root: StateDef<M>,
+    pub(super) events: Vec<String>,
+    pub(super) semantics: Semantics,
+    pub(super) lenient: bool,
+    pub(super) microsteps_max: u32,
+    pub(super) waiting_max: u32,
+}
+
+impl<M: Model> Definition<M> {
+    pub(super) fn new(name: &str, write: impl FnOnce(&mut StateDef<M>)) -> Self {
+        let mut root = StateDef::new(None, Kind::Plain);
+        write(&mut root);
+        Self {
+            name: name.to_owned(),
+            root,
+            events: <<M::Event as ChartEvent>::Kind as EventKind>::NAMES.iter().map(|&name| name.to_owned()).collect(),
+            semantics: Semantics::default(),
+            lenient: false,
+            microsteps_max: 1_000,
+            waiting_max: 1_024,
+        }
+    }
+
+    /// Chooses the rules. Default: XState's.
+    #[must_use]
+    pub fn semantics(mut self, semantics: Semantics) -> Self {
+        self.semantics = semantics;
+        self
+    }
+
+    /// Names the events, where they are known at run time only.
+    #[must_use]
+    pub fn event_names(mut self, names: EventNames) -> Self {
+        self.events = names.into_vec();
+        self
+    }
+
+    /// Lets states that cannot be reached, transitions that cannot be taken, and the like pass:
+    /// [`Chart::warnings`] tells of them. For charts that are imported.
+    #[must_use]
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// Sets how many microsteps one event may take, with all that it raises, before the step fails as a
+    /// livelock. Default: 1,000.
+    #[must_use]
+    pub fn microsteps_max(mut self, microsteps: u32) -> Self {
+        self.microsteps_max = microsteps;
+        self
+    }
+
+    /// Sets how many postponed events, and how many timers, an instance may hold. Default: 1,024.
+    #[must_use]
+    pub fn waiting_max(mut self, waiting: u32) -> Self {
+        self.waiting_max = waiting;
+        self
+    }
+
+    /// Checks the chart and compiles it to tables.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError`] lists all that is wrong, each with its place and the remedy.
+    pub fn build(self) -> Result<Chart<M>, ChartError> {
+        compile(self)
+    }
+}
+
+impl<M: Model> Debug for Definition<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition").field("name", &self.name).field("root", &self.root).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,63 @@
+//! What the actions of an event asked for, to be carried out when they are through.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use super::timers::TimerOp;
+
+/// An event in the internal queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Queued<E> {
+    /// One of the user's.
+    Event(E),
+    /// One of the chart's own, by its kind: a state is done, or a delay is over.
+    Own(u16),
+}
+
+/// Something asked for.
+#[derive(Debug)]
+pub(super) enum Request<E> {
+    /// An event behind all others.
+    Raise(Queued<E>),
+    /// An event before all others.
+    Insert(Queued<E>),
+    Timer(TimerOp<E>),
+}
+
+/// What is asked for in one turn, in order. It owns no memory while it is short.
+pub(super) type Requests<E> = SmallVec<[Request<E>; 4]>;
+
+/// The internal queue: first in, first out, without memory of its own while it is short.
+#[derive(Debug)]
+pub(super) struct Queue<E> {
+    /// In reverse: the next one is the last.
+    next: SmallVec<[Queued<E>; 4]>,
+    back: SmallVec<[Queued<E>; 4]>,
+}
+
+impl<E> Queue<E> {
+    pub(super) fn new() -> Self {
+        Self { next: SmallVec::new(), back: SmallVec::new() }
+    }
+
+    pub(super) fn push(&mut self, event: Queued<E>) {
+        self.back.push(event);
+    }
+
+    pub(super) fn push_front(&mut self, event: Queued<E>) {
+        self.next.push(event);
+    }
+
+    /// Puts events that wait elsewhere before all others, in their order.
+    pub(super) fn replay(&mut self, events: &mut VecDeque<Queued<E>>) {
+        self.next.extend(events.drain(..).rev());
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Queued<E>> {
+        if self.next.is_empty() {
+            self.next.extend(self.back.drain(..).rev());
+        }
+        self.next.pop()
+    }
+}

@@ -1,0 +1,533 @@
+//! Stepping: an event in, and microsteps until nothing more is to be done.
+//!
+//! # Model
+//!
+//! A *microstep* takes transitions together: exits, actions, entries. An *event's turn* is the microstep it
+//! selects, then eventless microsteps until there are none. A step is the turn of an event from outside, then
+//! those of the internal queue, of events replayed, and of time-outs of no time.
+//!
+//! What actions ask for is gathered in [`Requests`] and carried out at the end of the turn.
+//!
+//! # Source
+//!
+//! SCXML's Appendix D (`mainEventLoop`, `microstep`), XState v5's `macrostep`, and the loop of `gen_statem` (OTP,
+//! stdlib) for what is postponed and inserted.
+
+use std::ops::Range;
+
+use super::chart::{Chart, Move, NodeKind};
+use super::configuration::{Children, Configuration, Memory, Status};
+use super::definition::Semantics;
+use super::effects::{Queue, Queued, Request, Requests};
+use super::error::StepError;
+use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
+use super::moves::Entries;
+use super::select::{Picks, Sight};
+use super::set::StateSet;
+use super::timers::{TimerId, TimerOp};
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Transitions were taken for it, though they may do nothing; or it was postponed.
+    pub handled: bool,
+    /// Other states are active than before.
+    pub changed: bool,
+}
+
+impl<M: Model> Chart<M> {
+    /// Starts an instance: enters the root and what is below it by default. Does nothing if it was started.
+    ///
+    /// # Errors
+    ///
+    /// [`StepError`]: the entry actions failed, or find no rest.
+    pub fn start<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<Outcome, StepError> {
+        if configuration.status() != Status::New {
+            return Ok(Outcome::default());
+        }
+        let mut run = Run::new(self, configuration, context, now, port);
+        let begun = run.begin();
+        run.conclude(begun)
+    }
+
+    /// Steps an instance with an event from outside. One that was not started, or is done, ignores it.
+    ///
+    /// `now` is the present tick: timers that are started are due relative to it.
+    ///
+    /// # Errors
+    ///
+    /// [`StepError`]: an action failed, or the chart finds no rest.
+    #[inline]
+    pub fn send<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        event: M::Event,
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<Outcome, StepError> {
+        if !configuration.active.has(0) {
+            return Ok(Outcome::default());
+        }
+        if let Some(next) = self.plain_step(configuration, context, &event) {
+            let changed = std::mem::replace(&mut configuration.active, next) != next;
+            return Ok(Outcome { handled: true, changed });
+        }
+        let mut run = Run::new(self, configuration, context, now, port);
+        let handled = run.handle(Queued::Event(event));
+        run.conclude(handled)
+    }
+
+    /// The next states where an event takes one transition and nothing but the states changes: the way of most
+    /// events in charts that are mere state machines, without the means that all others need.
+    #[inline]
+    fn plain_step(&self, configuration: &Configuration<M>, context: &M::Context, event: &M::Event) -> Option<M::Set> {
+        let active = configuration.active;
+        let kind = event.kind().index();
+        let handlers = active.and(self.handlers[kind]);
+        let state = handlers.first()?;
+        if configuration.memory.is_some() || handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
+            return None;
+        }
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        let transition = &self.transitions[usize::from(sight.enabled(self.candidates(kind, state))?)];
+        let next = active.without(transition.fixed.exits).or(transition.fixed.enters);
+        (transition.plain && !next.meets(self.masks.always)).then_some(next)
+    }
+
+    /// Whether an active state keeps the event for later, and nobody at or below it takes it.
+    #[inline]
+    fn keeps(&self, active: M::Set, kind: usize, picks: &Picks) -> bool {
+        let keepers = active.and(self.deferrers[kind]);
+        !keepers.is_empty()
+            && picks.iter().all(|&pick| {
+                let source = self.transitions[usize::from(pick)].source;
+                keepers.meets(self.descendants(source.into()))
+            })
+    }
+
+    /// Whether the event would be kept for later now, by a state that defers it.
+    #[inline]
+    pub(crate) fn would_defer(&self, configuration: &Configuration<M>, context: &M::Context, event: &M::Event) -> bool {
+        let kind = event.kind().index();
+        let active = configuration.active;
+        if !active.has(0) || !active.meets(self.deferrers[kind]) {
+            return false;
+        }
+        let mut picks = Picks::new();
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        sight.select(kind, active.and(self.handlers[kind]), &mut picks);
+        self.keeps(active, kind, &picks)
+    }
+
+    /// Steps an instance with each of its timers that is due by `now`, in the order in which they are due;
+    /// those due together, in the order in which they were started. Timers that these steps start are due
+    /// later than `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chart::send`]. The timers after the failing one stay.
+    pub fn advance<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<Outcome, StepError> {
+        let mut outcome = Outcome::default();
+        while let Some(event) = configuration.memory.as_mut().and_then(|memory| memory.timers.pop_due(now)) {
+            let mut run = Run::new(self, configuration, context, now, port);
+            let handled = run.handle(event);
+            let step = run.conclude(handled)?;
+            outcome.handled |= step.handled;
+            outcome.changed |= step.changed;
+        }
+        Ok(outcome)
+    }
+}
+
+/// Why a step breaks off. Boxed, since every action could return it.
+type Halt = Box<StepError>;
+
+/// One running step.
+struct Run<'a, 'p, M: Model> {
+    chart: &'p Chart<M>,
+    configuration: &'a mut Configuration<M>,
+    context: &'a mut M::Context,
+    now: u64,
+    step: Step<'p, M>,
+    microsteps: u32,
+    done: bool,
+    /// An action that may change the context ran in this microstep.
+    assigned: bool,
+    /// History was recorded in this microstep.
+    recorded: bool,
+}
+
+impl<'a, 'p, M: Model> Run<'a, 'p, M> {
+    #[inline(always)]
+    fn new(chart: &'p Chart<M>, configuration: &'a mut Configuration<M>, context: &'a mut M::Context, now: u64, port: M::Port<'p>) -> Self {
+        let children = configuration.memory.as_mut().map_or_else(Children::new, |memory| std::mem::take(&mut memory.children));
+        let requests = Requests::new();
+        let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, children, port };
+        Self { chart, configuration, context, now, step, microsteps: 0, done: false, assigned: false, recorded: false }
+    }
+
+    /// Keeps what the step came to.
+    #[inline]
+    fn conclude(&mut self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
+        self.configuration.active = self.step.active;
+        if !self.step.children.is_empty() {
+            self.memory().children = std::mem::take(&mut self.step.children);
+        }
+        if self.done {
+            self.configuration.active = self.step.active.without(M::Set::one(0));
+            if let Some(memory) = &mut self.configuration.memory {
+                memory.timers.clear();
+                memory.postponed.clear();
+            }
+        }
+        result.map_err(|halt| *halt)
+    }
+
+    /// The first turn, without an event.
+    fn begin(&mut self) -> Result<Outcome, Halt> {
+        let mut entries = Entries::new(self.chart, &[]);
+        entries.add_root();
+        let (enters, initials) = (entries.enters, entries.initials);
+        self.enter(enters, initials, &Trigger::Start)?;
+        self.complete(&Trigger::Start)?;
+        self.settle_always(&Trigger::Start)?;
+        self.go_on(None, M::Set::default())?;
+        Ok(Outcome { handled: true, changed: true })
+    }
+
+    /// Turns of an event and of all that follows from it.
+    #[inline]
+    fn handle(&mut self, event: Queued<M::Event>) -> Result<Outcome, Halt> {
+        let before = self.step.active;
+        let handled = self.turn(&event)?;
+        let changed = self.step.active != before;
+        if self.asks() {
+            self.go_on(Some(event), before)?;
+        }
+        Ok(Outcome { handled, changed: changed || self.step.active != before })
+    }
+
+    /// Whether there is anything to carry out at the end of a turn.
+    #[inline]
+    fn asks(&self) -> bool {
+        !self.done && (!self.step.requests.is_empty() || self.step.postpone || self.configuration.memory.is_some())
+    }
+
+    /// Ends a turn, and takes those of the internal queue.
+    fn go_on(&mut self, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), Halt> {
+        let mut queue = Queue::new();
+        self.end_turn(&mut queue, event, before)?;
+        while !self.done {
+            let next = queue.pop().or_else(|| self.configuration.memory.as_mut()?.timers.pop_immediate());
+            let Some(event) = next else { break };
+            self.count_microstep()?;
+            let before = self.step.active;
+            self.turn(&event)?;
+            if self.asks() {
+                self.end_turn(&mut queue, Some(event), before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The turn of one event, up to what it asks for. Returns whether it was handled.
+    #[inline]
+    fn turn(&mut self, event: &Queued<M::Event>) -> Result<bool, Halt> {
+        let chart = self.chart;
+        let (kind, trigger) = match event {
+            Queued::Event(event) => (event.kind().index(), Trigger::Event(event)),
+            Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
+        };
+        let handlers = self.step.active.and(chart.handlers[kind]);
+        let mut picks = Picks::new();
+        if !handlers.is_empty() {
+            self.sight(&trigger).select(kind, handlers, &mut picks);
+        }
+        let handled = if chart.keeps(self.step.active, kind, &picks) {
+            self.step.postpone = true;
+            true
+        } else {
+            self.microstep(&mut picks, &trigger)?
+        };
+        self.settle_always(&trigger)?;
+        Ok(handled)
+    }
+
+    fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {
+        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active }
+    }
+
+    /// Eventless microsteps until there are none; under XState's rules one that changes nothing is the last.
+    #[inline]
+    fn settle_always(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        while !self.done && self.step.active.meets(self.chart.masks.always) {
+            let order = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.order);
+            let mut picks = Picks::new();
+            self.sight(trigger).select_always(order, &mut picks);
+            if picks.is_empty() {
+                break;
+            }
+            self.count_microstep()?;
+            let before = self.step.active;
+            self.microstep(&mut picks, trigger)?;
+            let idle = self.step.active == before && !self.assigned && !self.recorded;
+            if idle && self.chart.semantics == Semantics::XState {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out what a turn asked for: postpones, replays, sets timers, and queues events.
+    fn end_turn(&mut self, queue: &mut Queue<M::Event>, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), Halt> {
+        if self.done {
+            return Ok(());
+        }
+        let postpone = std::mem::take(&mut self.step.postpone);
+        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_)));
+        if postpone || timed {
+            self.memory();
+        }
+        let mut memory = self.configuration.memory.as_deref_mut();
+        if let Some(memory) = &mut memory {
+            memory.postponed.extend(event.filter(|_| postpone));
+            if self.step.active != before {
+                queue.replay(&mut memory.postponed);
+                memory.timers.cancel(&TimerId::State);
+            }
+            memory.timers.cancel(&TimerId::Event);
+        }
+        let mut inserted = Requests::new();
+        for request in self.step.requests.drain(..) {
+            match (request, &mut memory) {
+                (Request::Raise(event), _) => queue.push(event),
+                (Request::Timer(op), Some(memory)) => memory.timers.apply(op, self.now),
+                (request, _) => inserted.push(request),
+            }
+        }
+        while let Some(Request::Insert(event)) = inserted.pop() {
+            queue.push_front(event);
+        }
+        self.check_limits()
+    }
+
+    fn check_limits(&self) -> Result<(), Halt> {
+        let limit = self.chart.waiting_max as usize;
+        match &self.configuration.memory {
+            Some(memory) if memory.postponed.len() > limit => Err(self.full("postponed events")),
+            Some(memory) if memory.timers.len() > limit => Err(self.full("pending timers")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the transitions picked, together; `false` if there are none.
+    #[inline]
+    fn microstep(&mut self, picks: &mut Picks, trigger: &Trigger<'_, M::Event>) -> Result<bool, Halt> {
+        let chart = self.chart;
+        if let [only] = picks[..] {
+            let transition = &chart.transitions[usize::from(only)];
+            if !transition.dynamic {
+                self.make_move(&transition.fixed, std::slice::from_ref(&only), trigger)?;
+                return Ok(true);
+            }
+        }
+        if picks.is_empty() {
+            return Ok(false);
+        }
+        let history = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.history);
+        let way = self.sight(trigger).resolve(picks, history);
+        self.make_move(&way, picks, trigger)?;
+        Ok(true)
+    }
+
+    /// Exits, actions, entries.
+    #[inline]
+    fn make_move(&mut self, way: &Move<M::Set>, picks: &[u16], trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        self.assigned = false;
+        self.recorded = false;
+        let before = self.step.active;
+        let exits = way.exits.and(before);
+        let order = self.chart.ordered.then(|| self.memory().order.clone());
+        if exits.meets(self.chart.masks.owners) {
+            self.record(exits);
+        }
+        self.exit(exits, trigger)?;
+        for &pick in picks {
+            let actions = &self.chart.transitions[usize::from(pick)].actions;
+            self.run_actions(actions, trigger)?;
+        }
+        let enters = way.enters.without(self.step.active);
+        self.enter(enters, way.initials, trigger)?;
+        if let Some(order) = order
+            && self.step.active == before
+            && !self.recorded
+        {
+            self.memory().order = order;
+        }
+        self.complete(trigger)
+    }
+
+    fn memory(&mut self) -> &mut Memory<M> {
+        self.configuration.memory.get_or_insert_default()
+    }
+
+    fn record(&mut self, exits: M::Set) {
+        let trigger = Trigger::Start;
+        let history = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.history);
+        let records = self.sight(&trigger).records(exits, history);
+        let memory = self.memory();
+        if memory.history.len() == records.len() {
+            memory.history.copy_from_slice(&records);
+        } else {
+            memory.history = records.as_slice().into();
+        }
+        self.recorded = true;
+    }
+
+    #[inline]
+    fn exit(&mut self, exits: M::Set, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        let before = self.step.active;
+        for state in exits.and(self.chart.masks.exit_work).descending() {
+            self.step.active = before.without(exits.and(M::Set::span(state + 1, M::Set::CAPACITY)));
+            self.step.at = state as u16;
+            let chart = self.chart;
+            let node = &chart.states[state];
+            self.run_actions(&node.exit, trigger)?;
+            for delay in node.delays.clone() {
+                let kind = chart.delays[delay as usize].kind;
+                self.step.requests.push(Request::Timer(TimerOp::Cancel(TimerId::After(kind))));
+            }
+        }
+        self.step.active = before.without(exits);
+        if self.chart.ordered {
+            self.memory().order.retain(|leaf| !exits.has(usize::from(*leaf)));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn enter(&mut self, enters: M::Set, initials: M::Set, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        let before = self.step.active;
+        let mut reported = M::Set::default();
+        for state in enters.and(self.chart.masks.entry_work).ascending() {
+            self.step.active = before.or(enters.and(M::Set::span(0, state + 1)));
+            self.step.at = state as u16;
+            let chart = self.chart;
+            let node = &chart.states[state];
+            self.run_actions(&node.entry, trigger)?;
+            for delay in node.delays.clone() {
+                let delay = &chart.delays[delay as usize];
+                let start = TimerOp::Start(TimerId::After(delay.kind), (delay.ticks)(self.context), Queued::Own(delay.kind));
+                self.step.requests.push(Request::Timer(start));
+            }
+            if initials.has(state) {
+                self.run_actions(&node.initial, trigger)?;
+            }
+            if node.kind == NodeKind::Final {
+                self.report_final(node.parent.into(), &mut reported);
+            }
+        }
+        self.step.active = before.or(enters);
+        if self.chart.ordered {
+            let leaves = enters.and(self.chart.masks.leaves);
+            self.memory().order.extend(leaves.ascending().map(|leaf| leaf as u16));
+        }
+        Ok(())
+    }
+
+    /// A final child of `parent` was entered: queues the done events of what is complete by it.
+    fn report_final(&mut self, parent: usize, reported: &mut M::Set) {
+        let chart = self.chart;
+        if chart.states[parent].kind == NodeKind::Compound {
+            self.step.requests.push(Request::Raise(Queued::Own(chart.states[parent].done)));
+        }
+        let mut at = parent;
+        loop {
+            if at == 0 {
+                self.done = true;
+                return;
+            }
+            at = chart.states[at].parent.into();
+            let complete = chart.states[at].kind == NodeKind::Parallel && self.is_complete(at);
+            if !complete || reported.has(at) {
+                return;
+            }
+            self.step.requests.push(Request::Raise(Queued::Own(chart.states[at].done)));
+            *reported = reported.with(at);
+            if chart.semantics == Semantics::Scxml {
+                self.done = at == 0;
+                return;
+            }
+        }
+    }
+
+    fn is_complete(&self, state: usize) -> bool {
+        let node = &self.chart.states[state];
+        match node.kind {
+            NodeKind::Compound => node.children.and(self.chart.masks.finals).meets(self.step.active),
+            NodeKind::Parallel => node.children.ascending().all(|region| self.is_complete(region)),
+            NodeKind::Final => self.step.active.has(state),
+            NodeKind::Atomic | NodeKind::History(..) => false,
+        }
+    }
+
+    /// When the chart is done, all exit actions run; the states stay.
+    #[inline]
+    fn complete(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        if !self.done {
+            return Ok(());
+        }
+        for state in self.step.active.and(self.chart.masks.exit_work).descending() {
+            self.step.at = state as u16;
+            let exit = &self.chart.states[state].exit;
+            self.run_actions(exit, trigger)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn run_actions(&mut self, actions: &Range<u32>, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        let chart = self.chart;
+        for action in &chart.actions[actions.start as usize..actions.end as usize] {
+            self.assigned |= action.assigns;
+            (action.run)(self.context, trigger, &mut self.step);
+            if let Some(reason) = self.step.failure.take() {
+                return Err(Box::new(StepError::Action { chart: chart.name.clone(), reason }));
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn count_microstep(&mut self) -> Result<(), Halt> {
+        self.microsteps += 1;
+        if self.microsteps > self.chart.microsteps_max { Err(self.livelock()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn livelock(&self) -> Halt {
+        Box::new(StepError::Livelock { chart: self.chart.name.clone(), states: self.state_names(), limit: self.chart.microsteps_max })
+    }
+
+    #[cold]
+    fn full(&self, what: &'static str) -> Halt {
+        Box::new(StepError::Full { chart: self.chart.name.clone(), states: self.state_names(), what, limit: self.chart.waiting_max })
+    }
+
+    fn state_names(&self) -> Vec<String> {
+        self.chart.names(self.step.active).into_iter().map(str::to_owned).collect()
+    }
+}
