@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bevy_ecs::component::Component;
@@ -110,6 +112,60 @@ fn restart_cycles(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// An actor that crashes as soon as it runs, until there have been enough crashes.
+#[derive(Component)]
+struct Doomed {
+    left: Arc<AtomicU64>,
+}
+
+impl Actor for Doomed {
+    type Msg = ();
+    type Params = ();
+
+    fn started(&mut self, cx: &Context<'_, Self>) -> Handled {
+        if self.left.load(Ordering::Relaxed) > 0 {
+            cx.tell(cx.me(), ());
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, (): (), cx: &Context<'_, Self>) -> Handled {
+        self.left.fetch_sub(1, Ordering::Relaxed);
+        cx.exit(ExitReason::Killed);
+        Ok(())
+    }
+}
+
+/// One child that crashes again as soon as it was restarted: a round for each crash, and 20,000 restarts in the window.
+fn one_after_the_other(criterion: &mut Criterion) {
+    const CRASHES: u64 = 20_000;
+    let mut group = support::slow_group(criterion, "restart_cycles");
+    group.throughput(Throughput::Elements(CRASHES));
+    for (name, pooled) in [("one_child_of_a_pool", true), ("one_child", false)] {
+        group.bench_function(name, |bencher| {
+            let mut throng = support::until_quiet();
+            let left = Arc::new(AtomicU64::new(0));
+            let made = left.clone();
+            let child = ChildSpec::new("doomed", move |_| Doomed { left: made.clone() });
+            let spec = if pooled { Supervisor::simple_one_for_one("pool", child) } else { Supervisor::one_for_one("one").child(child) };
+            let supervisor = throng.start_tree(spec.intensity(u32::MAX - 1, 1)).expect("it can start");
+            if pooled {
+                throng.start_from_template(supervisor);
+            }
+            bencher.iter_custom(|runs| {
+                let one = |_| {
+                    left.store(CRASHES, Ordering::Relaxed);
+                    throng.broadcast::<Doomed>(());
+                    support::timed(|| throng.tick())
+                };
+                (0..runs).map(one).sum()
+            });
+            assert_eq!(throng.stats().restarts, throng.stats().ticks * CRASHES);
+        });
+    }
+    group.finish();
+}
+
 /// Stopping one child and starting another, under one supervisor with so many.
 fn one_of_many(criterion: &mut Criterion) {
     let mut group = support::slow_group(criterion, "one_of_many");
@@ -141,5 +197,5 @@ fn one_of_many(criterion: &mut Criterion) {
 }
 
 fn main() {
-    support::run(&[recover, restart_cycles, one_of_many]);
+    support::run(&[recover, restart_cycles, one_after_the_other, one_of_many]);
 }

@@ -51,7 +51,7 @@ pub enum ExitReason {
         /// The child's name in its supervisor.
         child: Arc<str>,
         /// Why the child failed.
-        reason: Arc<ExitReason>,
+        reason: Arc<Self>,
     },
 }
 

@@ -26,6 +26,15 @@ impl RestartIntensity {
     /// Restarts without end. An actor that fails in every round then takes all rounds of a tick.
     pub const UNLIMITED: Self = Self { intensity: u32::MAX, period_ticks: 0 };
 
+    /// Whether one more restart at tick `now` is allowed.
+    pub(crate) fn has_room(&self, history: &mut History, now: u64) -> bool {
+        if self.intensity == u32::MAX {
+            return true;
+        }
+        history.forget_before(now.saturating_sub(self.period_ticks));
+        history.len() < self.intensity as usize
+    }
+
     /// Notes a failure at tick `now` in the history of restarts and decides about it.
     pub(crate) fn decide(self, history: &mut History, now: u64) -> Verdict {
         if self.intensity == u32::MAX {

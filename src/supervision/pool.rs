@@ -202,12 +202,7 @@ impl<S> Pool<S> {
             self.remove(key, out);
             return self.check_left(out);
         }
-        let restarts = match self.template.restart {
-            RestartPolicy::Permanent => true,
-            RestartPolicy::Transient => !reason.is_normal(),
-            RestartPolicy::Temporary => false,
-        };
-        if restarts {
+        if self.restarts(reason) {
             return self.restart(key, false, now, out);
         }
         self.remove(key, out);
@@ -236,6 +231,36 @@ impl<S> Pool<S> {
         }
         // Workers start at once: only a supervisor is worth a note.
         out.push(Output::Start(key));
+    }
+
+    /// The usual end of a child: it is to be restarted at once, and nothing else is to be done. Then that is noted, and
+    /// [`Pool::runs_again`] is to follow; else nothing has happened yet.
+    pub(crate) fn restarts_at_once(&mut self, key: Key, reason: &ExitReason, now: u64) -> bool {
+        let usual = self.is_at_rest() && self.rules.backoff.is_none() && self.is_up(key);
+        if !usual || !self.restarts(reason) || !self.rules.intensity.has_room(&mut self.history, now) {
+            return false;
+        }
+        self.rules.intensity.decide(&mut self.history, now);
+        self.set_up(key, false);
+        true
+    }
+
+    /// Whether all its children just run, as far as they are not being restarted at once.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.doing.is_empty() && self.leaving.is_none()
+    }
+
+    /// A child that was restarted at once runs.
+    pub(crate) fn runs_again(&mut self, key: Key) {
+        self.set_up(key, true);
+    }
+
+    fn restarts(&self, reason: &ExitReason) -> bool {
+        match self.template.restart {
+            RestartPolicy::Permanent => true,
+            RestartPolicy::Transient => !reason.is_normal(),
+            RestartPolicy::Temporary => false,
+        }
     }
 
     /// A restart takes its time: its end will be told with [`Input::Started`].
@@ -299,5 +324,160 @@ impl<S> Pool<S> {
             self.remove(key, out);
         }
         out.push(Output::Reply(token, Ok(None)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::supervision::{RestartIntensity, RestartStrategy, Shutdown};
+
+    fn pool(restart: RestartPolicy, intensity: u32, auto_shutdown: AutoShutdown) -> Pool<()> {
+        let rules = SupervisorRules {
+            strategy: RestartStrategy::SimpleOneForOne,
+            intensity: RestartIntensity { intensity, period_ticks: 5 },
+            auto_shutdown,
+            backoff: None,
+            seed: 0,
+        };
+        let significant = auto_shutdown != AutoShutdown::Never;
+        Pool::new(rules, ChildRules { name: "".into(), restart, shutdown: Shutdown::Infinity, significant })
+    }
+
+    /// Carries a plan out; starts succeed unless told otherwise, stops are done at once.
+    struct Carrier {
+        pool: Pool<()>,
+        /// Whether usual restarts take the short way.
+        short: bool,
+        now: u64,
+        up: Vec<Key>,
+        turns: Vec<Key>,
+        fails: bool,
+        answers: usize,
+        exit: Option<ExitReason>,
+    }
+
+    impl Carrier {
+        fn feed(&mut self, input: Input<()>) {
+            if let Input::Exited(key, reason) = &input {
+                self.up.retain(|up| up != key);
+                if self.short && !self.fails && self.pool.restarts_at_once(*key, reason, self.now) {
+                    self.pool.runs_again(*key);
+                    return self.up.push(*key);
+                }
+            }
+            let mut out = Outputs::new();
+            self.pool.feed(self.now, input, &mut out);
+            for output in out {
+                assert!(self.exit.is_none(), "nothing follows an exit");
+                match output {
+                    Output::Start(key) if std::mem::take(&mut self.fails) => {
+                        self.feed(Input::Started(key, Start::Failed(ExitReason::NoProc)));
+                    }
+                    Output::Start(key) => {
+                        self.up.push(key);
+                        self.feed(Input::Started(key, Start::Running));
+                    }
+                    Output::Stop(key, _) => self.feed(Input::Exited(key, ExitReason::Shutdown)),
+                    Output::StopAll(_) => {
+                        for key in self.up.clone() {
+                            self.feed(Input::Exited(key, ExitReason::Shutdown));
+                        }
+                    }
+                    Output::Later { key, .. } => self.turns.push(key),
+                    Output::Reply(..) => self.answers += 1,
+                    Output::Exit(reason) => {
+                        assert!(self.up.is_empty(), "all children go first");
+                        self.exit = Some(reason);
+                    }
+                    _ => {}
+                }
+            }
+        }
+
+        fn rest(&mut self) {
+            for _ in 0..1_000 {
+                if self.turns.is_empty() {
+                    return;
+                }
+                std::mem::take(&mut self.turns).into_iter().for_each(|key| self.feed(Input::Turn(key)));
+            }
+            panic!("never comes to rest");
+        }
+    }
+
+    fn play(short: bool, mut carrier: Carrier, steps: &[(u8, prop::sample::Index)]) -> (Vec<Key>, usize, Option<ExitReason>, usize) {
+        carrier.short = short;
+        let mut asked = 0;
+        for (step, at) in steps {
+            let key = (!carrier.up.is_empty()).then(|| carrier.up[at.index(carrier.up.len())]);
+            match (step, key) {
+                _ if carrier.exit.is_some() => break,
+                (0..=2, _) => {
+                    asked += 1;
+                    let rules = carrier.pool.template().clone();
+                    carrier.feed(Input::Ask(0, Ask::Start(rules, ())));
+                }
+                (3..=6, Some(key)) => carrier.feed(Input::Exited(key, ExitReason::Killed)),
+                (7, Some(key)) => carrier.feed(Input::Exited(key, ExitReason::Normal)),
+                (8, Some(key)) => {
+                    asked += 1;
+                    carrier.feed(Input::Ask(0, Ask::Terminate(Child::Key(key))));
+                }
+                (9, _) => carrier.fails = true,
+                (10, _) => carrier.now += 2,
+                _ => carrier.rest(),
+            }
+        }
+        carrier.fails = false;
+        carrier.rest();
+        assert_eq!(carrier.answers, asked);
+        carrier.up.sort_unstable();
+        assert!(carrier.up.iter().all(|&key| carrier.pool.is_up(key)));
+        assert_eq!(carrier.pool.live, carrier.up.len());
+        let (up, len, exit) = (carrier.up.clone(), carrier.pool.history().len(), carrier.exit.clone());
+        carrier.feed(Input::Leave(ExitReason::Shutdown));
+        assert!(carrier.exit.is_some());
+        (up, len, exit, asked)
+    }
+
+    proptest! {
+        /// A pool comes to rest with what it believes to run running, and the short way of usual restarts ends as the long.
+        #[test]
+        fn any_sequence_comes_to_rest(
+            restart in prop_oneof![Just(RestartPolicy::Permanent), Just(RestartPolicy::Transient), Just(RestartPolicy::Temporary)],
+            intensity in 0u32..5,
+            steps in prop::collection::vec((0u8..12, any::<prop::sample::Index>()), 0..60),
+        ) {
+            let carrier = || Carrier {
+                pool: pool(restart, intensity, AutoShutdown::Never),
+                short: false, now: 0, up: Vec::new(), turns: Vec::new(), fails: false, answers: 0, exit: None,
+            };
+            prop_assert_eq!(play(false, carrier(), &steps), play(true, carrier(), &steps));
+        }
+    }
+
+    #[test]
+    fn all_significant_leaves_when_nobody_is_left() {
+        let mut carrier = Carrier {
+            pool: pool(RestartPolicy::Temporary, 1, AutoShutdown::AllSignificant),
+            short: false,
+            now: 0,
+            up: Vec::new(),
+            turns: Vec::new(),
+            fails: false,
+            answers: 0,
+            exit: None,
+        };
+        for _ in 0..2 {
+            let rules = carrier.pool.template().clone();
+            carrier.feed(Input::Ask(0, Ask::Start(rules, ())));
+        }
+        carrier.feed(Input::Exited(0, ExitReason::Normal));
+        assert_eq!(carrier.exit, None);
+        carrier.feed(Input::Exited(1, ExitReason::Killed));
+        assert_eq!(carrier.exit, Some(ExitReason::Shutdown));
     }
 }

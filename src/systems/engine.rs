@@ -422,6 +422,7 @@ impl Engine {
         for runner in &mut self.runners {
             runner.digest(world, &mut digester);
         }
+        self.lives.digest(&mut digester);
         self.hub.digest_asks(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();

@@ -125,14 +125,15 @@ impl Engine {
     /// The incarnation is gone: whoever is tied to it hears of it, and its supervisor decides.
     pub(super) fn finish(&mut self, world: &mut World, id: ActorId, reason: ExitReason) {
         self.cut_ties(id, &reason);
-        let place = self.place(id);
-        if place.is_some() {
-            // Nothing runs on the old state.
-            self.runners[id.kind() as usize].halt(world, id);
-        }
-        match place {
+        match self.place(id) {
             Some(Place::ORPHAN) => self.let_go(world, Some(id), Some(&reason)),
-            Some(place) => self.tell_supervisor(place, reason),
+            Some(place) => {
+                if !self.restart_at_once(world, id, place, &reason) {
+                    // Nothing runs on the old state.
+                    self.runners[id.kind() as usize].halt(world, id);
+                    self.tell_supervisor(place, reason);
+                }
+            }
             None if self.lives.is_supervisor(id) => self.let_go(world, Some(id), Some(&reason)),
             None if self.lives.is_plain() => self.guard(world, id, &Failure::from(&reason), &reason),
             None => {
@@ -297,15 +298,13 @@ impl Engine {
 
     /// Carries out what handlers and hooks ordered.
     pub(super) fn heed_orders(&mut self, world: &mut World) {
-        for (by, order) in std::mem::take(&mut self.hub.orders) {
+        let mut orders = std::mem::take(&mut self.hub.orders);
+        for (by, order) in orders.drain(..) {
             if !self.lives(by) {
                 continue;
             }
             match order {
-                Order::Exit(reason) => {
-                    self.end(world, by, reason, true);
-                    self.restart_at_once(world);
-                }
+                Order::Exit(reason) => self.end(world, by, reason, true),
                 Order::Signal { to, reason } => {
                     self.lives.queue.push_back(Event::Signal { to, from: Some(by), reason, how: How::Explicit });
                 }
@@ -313,6 +312,9 @@ impl Engine {
                 tie => self.heed_tie(by, tie),
             }
         }
+        // The list goes back for its memory.
+        orders.append(&mut self.hub.orders);
+        self.hub.orders = orders;
     }
 
     /// Carries out what a start ordered about ties, at once; the rest waits for the next round.

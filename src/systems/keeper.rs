@@ -19,7 +19,7 @@ use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::panics;
-use crate::supervision::{Failed, Start, Verdict};
+use crate::supervision::{Start, Verdict};
 use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
@@ -58,7 +58,6 @@ pub(crate) trait Runner: Send {
     fn set_place(&mut self, id: ActorId, place: Place);
     fn remove(&mut self, world: &mut World, hub: &mut Hub, ids: &[ActorId]);
     fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>);
-    fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure);
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict;
     fn mute(&mut self, world: &mut World, id: ActorId, mute: bool);
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
@@ -296,13 +295,6 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         }
         let held = held.and_then(|held| held.downcast::<Held<A::Msg>>().ok());
         self.bury(hub, held, DeadReason::Stopped);
-    }
-
-    fn mark_failed(&mut self, world: &mut World, id: ActorId, failure: Failure) {
-        self.with_held(world, id, |held| held.life = Life::Failed);
-        if let Some(mut entity) = self.entity(id).and_then(|entity| world.get_entity_mut(entity).ok()) {
-            entity.insert(Failed { id, failure });
-        }
     }
 
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict {

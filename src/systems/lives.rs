@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasherDefault, Hash};
 use std::sync::{Arc, OnceLock};
 
 use super::node::{Gone, Kid, Node};
@@ -135,6 +135,8 @@ pub(crate) struct Lives {
     pub(super) nodes: Vec<Option<Box<Node>>>,
     pub(super) supervisors: usize,
     pub(super) kind: Option<Kind>,
+    /// The supervisor that went last, and its name: its end is told when it is gone.
+    pub(super) last_gone: Option<(ActorId, Arc<str>)>,
     pub(super) incarnations: u32,
     pub(super) queue: VecDeque<Event>,
     pub(super) wheel: Wheel<Timer>,
@@ -159,6 +161,7 @@ impl Lives {
             nodes: Vec::new(),
             supervisors: 0,
             kind: None,
+            last_gone: None,
             incarnations: 0,
             queue: VecDeque::new(),
             wheel: Wheel::new(0),
@@ -177,15 +180,15 @@ impl Lives {
         self.ties.is_empty() && self.supervisors == 0 && self.told.is_none()
     }
 
-    /// Whether nothing is to be done but the restart of the actor that just ended, and nobody is tied to anybody.
-    pub(super) fn only_a_restart(&self) -> bool {
-        let restart = matches!(self.queue.front(), Some(Event::Do { output: Output::Start(_), because: Some(_), .. }));
-        restart && self.queue.len() == 1 && self.ties.is_empty()
-    }
-
     /// The next tick at which something is due.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.wheel.next_due()
+    }
+
+    /// Feeds supervisors and what is put off. Ties are not seen.
+    pub(super) fn digest(&self, digester: &mut Digester) {
+        self.nodes.iter().flatten().for_each(|node| node.digest(digester));
+        (self.wheel.next_due(), self.wheel.len(), &self.turns, &self.hearers).hash(digester);
     }
 
     /// Whether the next round has something to do here.
@@ -223,7 +226,9 @@ impl Lives {
     pub(super) fn take_node(&mut self, supervisor: ActorId) -> Option<Box<Node>> {
         self.node(supervisor)?;
         self.supervisors -= 1;
-        self.nodes[supervisor.slot() as usize].take()
+        let node = self.nodes[supervisor.slot() as usize].take();
+        self.last_gone = node.as_ref().map(|node| (supervisor, node.spec.name.clone()));
+        node
     }
 
     /// Starts a supervisor's plan.

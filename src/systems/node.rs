@@ -1,10 +1,12 @@
 //! A supervisor at work: its plan, and what is kept for each child.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::spec::{ChildSpec, StartWith, SupervisorSpec};
 use crate::actor::ExitReason;
+use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::supervision::{Ask, ChildRules, Input, Key, Output, Outputs, Planner, Pool, RestartStrategy};
 use crate::wheel::TimerKey;
@@ -213,6 +215,18 @@ impl Node {
             Plan::Ordered(planner) => planner.data_mut(key)?.deadline.take(),
             Plan::Pool { deadlines, .. } if deadlines.is_empty() => None,
             Plan::Pool { deadlines, .. } => deadlines.remove(&key),
+        }
+    }
+
+    /// Feeds what later decisions depend on.
+    pub(crate) fn digest(&self, digester: &mut Digester) {
+        (self.id, self.incarnation, self.booting, self.kids()).hash(digester);
+        match &self.plan {
+            Plan::Ordered(planner) => {
+                planner.history().hash(digester);
+                planner.iter().for_each(|(key, rules, state, kid)| (key, &rules.name, state, kid.restarts).hash(digester));
+            }
+            Plan::Pool { pool, restarts, .. } => (pool.history(), restarts).hash(digester),
         }
     }
 

@@ -90,23 +90,30 @@ impl Engine {
 
     /// Applies what the engine noticed; `true` if somebody failed.
     fn heed(&mut self, world: &mut World, signals: &mut Vec<Signal>) -> bool {
-        let mut failures = 0;
+        let mut failed = Vec::new();
         for signal in signals.drain(..) {
             match signal {
                 Signal::Failed(id, failure) => {
                     self.note_failure(id, &failure);
-                    failures += 1;
-                    self.runners[id.kind() as usize].mark_failed(world, id, failure);
+                    let runner = &mut self.runners[id.kind() as usize];
+                    runner.halt(world, id);
+                    failed.extend(runner.entity(id).map(|entity| (entity, Failed { id, failure })));
                 }
                 Signal::Mute(id) => self.mute(world, id, true),
                 Signal::Unmute(id) => self.mute(world, id, false),
                 Signal::Bounce { to, notice } => self.bounce(world, to, notice),
             }
         }
+        let failures = failed.len();
+        if failures == 0 {
+            return false;
+        }
+        // An entity that is gone by now has no failure to be seen to.
+        let _ = world.try_insert_batch(failed);
         if failures > LOGGED_MAX {
             tracing::warn!(failures, round = self.hub.round, "many actors failed in this round; only some are logged");
         }
-        failures > 0
+        true
     }
 
     fn note_failure(&mut self, id: ActorId, failure: &Failure) {
@@ -153,18 +160,9 @@ impl Engine {
         for (id, entity) in failed {
             if let Some(Failed { failure, .. }) = world.get_entity_mut(entity).ok().and_then(|mut entity| entity.take()) {
                 self.end_failed(world, id, &failure);
-                self.restart_at_once(world);
             }
         }
         self.work_off(world);
-    }
-
-    /// If all that an end brought is that the same actor is restarted, that need not wait for the other ends of the round: its
-    /// memory is at hand now.
-    pub(super) fn restart_at_once(&mut self, world: &mut World) {
-        if self.lives.only_a_restart() {
-            self.work_off(world);
-        }
     }
 
     fn end_failed(&mut self, world: &mut World, id: ActorId, failure: &Failure) {

@@ -101,6 +101,9 @@ impl Engine {
         if let Some(node) = self.lives.node(id) {
             return Some(node.spec.name.clone());
         }
+        if let Some((_, name)) = self.lives.last_gone.as_ref().filter(|(gone, _)| *gone == id) {
+            return Some(name.clone());
+        }
         let place = self.place(id)?;
         self.supervisor_at(place)?.name_of(place.key)
     }
@@ -122,8 +125,8 @@ impl Engine {
 
     /// Makes the types of all workers known, so that nothing can be wrong with them later.
     fn register_all(&mut self, world: &mut World, spec: &SupervisorSpec) -> Result<(), SpecError> {
-        let all = spec.with_all_below().into_iter().flat_map(SupervisorSpec::all_children);
-        all.map(|child| self.kind_of_child(world, child).map(drop)).collect()
+        let mut all = spec.with_all_below().into_iter().flat_map(SupervisorSpec::all_children);
+        all.try_for_each(|child| self.kind_of_child(world, child).map(drop))
     }
 
     fn register_child(&mut self, world: &mut World, child: &ChildSpec) -> Result<(), SpecError> {
@@ -307,9 +310,28 @@ impl Engine {
             },
         };
         match &spec.start {
-            StartWith::Worker(make) => self.start_worker(world, supervisor, key, id, &**make, spec.keep_mailbox, reason),
+            StartWith::Worker(make) => self.start_worker(world, supervisor, key, id, &**make, spec.keep_mailbox, reason.as_ref()),
             StartWith::Supervisor(spec) => self.start_supervisor(world, supervisor, key, id, spec.clone(), reason),
         }
+    }
+
+    /// The usual end in a pool: fresh state at once, and no event in between. Nobody may be tied to anybody, so that nothing that
+    /// happens in this round can come between an end and this restart; `false` if it has to go the long way.
+    pub(super) fn restart_at_once(&mut self, world: &mut World, id: ActorId, place: Place, reason: &ExitReason) -> bool {
+        if !self.lives.ties.is_empty() || self.lives.is_supervisor(id) {
+            return false;
+        }
+        let node = self.lives.nodes.get_mut(place.supervisor as usize).and_then(Option::as_deref_mut);
+        let Some(Node { id: supervisor, plan: Plan::Pool { pool, template, own, last, .. }, .. }) = node else { return false };
+        if !own.is_empty() || !pool.restarts_at_once(place.key, reason, self.hub.tick) {
+            return false;
+        }
+        *last = Some(reason.clone());
+        let (supervisor, spec) = (*supervisor, template.clone());
+        if let StartWith::Worker(make) = &spec.start {
+            self.start_worker(world, supervisor, place.key, id, &**make, spec.keep_mailbox, Some(reason));
+        }
+        true
     }
 
     #[expect(clippy::too_many_arguments, reason = "one start, told in full")]
@@ -321,10 +343,10 @@ impl Engine {
         id: ActorId,
         make: &dyn Make,
         keep_mailbox: bool,
-        reason: Option<ExitReason>,
+        reason: Option<&ExitReason>,
     ) {
         let before = self.hub.orders.len();
-        let failure = reason.as_ref().map(Failure::from);
+        let failure = reason.map(Failure::from);
         let with = Beginning { fresh: Some(make.fresh()), failure: failure.as_ref() };
         let runner = &mut self.runners[id.kind() as usize];
         let start = runner.begin(world, &mut self.hub, id, with, keep_mailbox);
@@ -335,7 +357,7 @@ impl Engine {
             if runner.has_mail() {
                 self.awake.wake(id.kind());
             }
-            self.settle_in(supervisor, key, id, reason.as_ref());
+            self.settle_in(supervisor, key, id, reason);
         } else {
             self.tell_failed_start(supervisor, key, id, &start);
             if reason.is_none() {
@@ -343,7 +365,10 @@ impl Engine {
             }
         }
         // Its place is known by now: it lives.
-        self.lives.feed(self.hub.tick, supervisor, Input::Started(key, start));
+        match self.lives.node_mut(supervisor).map(|node| &mut node.plan) {
+            Some(Plan::Pool { pool, .. }) if start == Start::Running && reason.is_some() && pool.is_at_rest() => pool.runs_again(key),
+            _ => self.lives.feed(self.hub.tick, supervisor, Input::Started(key, start)),
+        }
         self.heed_ties(before);
     }
 
@@ -361,6 +386,7 @@ impl Engine {
         match reason {
             Some(reason) => {
                 self.stats.restarts += 1;
+                tracing::debug!(actor = %id, %supervisor, %reason, tick = self.hub.tick, "a child is restarted");
                 self.tell_restart(id, reason);
             }
             None => self.tell_step(id, LifeStep::Started),

@@ -547,6 +547,11 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 1..40)
 }
 
+fn leave(_: &mut Probe<0>, cx: &Context<'_, Probe<0>>) -> Handled {
+    cx.stop_self();
+    Ok(())
+}
+
 /// Plays deeds; the digest and the tree after each tick.
 fn play(options: ThrongOptions, deeds: &[Deed]) -> Vec<(u64, String)> {
     let mut throng = Throng::new(options);
@@ -570,15 +575,11 @@ fn play(options: ThrongOptions, deeds: &[Deed]) -> Vec<(u64, String)> {
         match deed {
             Deed::Crash(at) => pick(at).into_iter().for_each(|probe| throng.tell(probe, burst())),
             Deed::Kill(at) => pick(at).into_iter().for_each(|probe| throng.exit_signal(probe, ExitReason::Kill)),
-            Deed::Leave(at) => pick(at).into_iter().for_each(|probe| {
-                throng.tell(
-                    probe,
-                    act(|_, cx| {
-                        cx.stop_self();
-                        Ok(())
-                    }),
-                )
-            }),
+            Deed::Leave(at) => {
+                if let Some(probe) = pick(at) {
+                    throng.tell(probe, act(leave));
+                }
+            }
             Deed::Despawn(at) => {
                 if let Some(entity) = pick(at).and_then(|probe| throng.entity(probe.id())) {
                     throng.world_mut().despawn(entity);
