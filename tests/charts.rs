@@ -294,7 +294,7 @@ fn steps_allocate_nothing_once_they_have_begun() {
         });
         root.state(G, |_| {});
     });
-    let mut round = |session: &mut Session<Test>| {
+    let round = |session: &mut Session<Test>| {
         for event in [Event::Go, Event::Wait, Event::Go, Event::Back] {
             session.send(event).expect("it runs");
             session.advance(2).expect("it runs");
