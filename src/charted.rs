@@ -19,7 +19,7 @@ use bevy_ecs::component::Component;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{ReadOnlySystemParam, Res};
 
-use crate::actor::{Actor, ActorRef, Context, Failure, Handled};
+use crate::actor::{Actor, ActorRef, Context, Failure, Handled, Notice};
 use crate::statechart::{
     Actions, Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError,
 };
@@ -101,6 +101,14 @@ pub trait ChartActor: Send + Sync + Sized + 'static {
 
     /// Whether an instance stops when its chart is done. Otherwise it stays, and handles nothing more.
     const STOPS_WHEN_DONE: bool = true;
+
+    /// Makes an event of what the actor hears of others, as that a child is done or has failed.
+    ///
+    /// `state` is the active state that [`StateDef::invoke`] tied the child to. It is `None` for all other actors, and for
+    /// children whose state was left meanwhile.
+    fn noticed(&self, _notice: &Notice, _state: Option<&Self::State>) -> Option<Self::Event> {
+        None
+    }
 }
 
 /// The types of a chart that is an actor. Its actions' [`Step`](crate::statechart::Step) dereferences to the handler's
@@ -203,7 +211,8 @@ impl<C: ChartActor> StateDef<Charting<C>> {
     /// Spawns a child when the state is entered, and stops it when the state is left, when the chart is done, and
     /// when the actor fails or stops.
     ///
-    /// `make` gets a reference to the charted actor: by it the child reports what it did, as an event.
+    /// `make` gets a reference to the charted actor: by it the child reports what it did, as an event. That it has stopped,
+    /// and why, comes to [`ChartActor::noticed`].
     ///
     /// # Panics
     ///
@@ -306,6 +315,18 @@ impl<C: ChartActor> Actor for Charted<C> {
                 self.after_step(step, cx)?;
             }
         }
+        Ok(())
+    }
+
+    fn notified(&mut self, notice: Notice, cx: &Context<'_, Self>) -> Handled {
+        let chart = &*cx.params().0.chart;
+        let tied = match &notice {
+            Notice::Stopped { actor, .. } => self.configuration.release(*actor),
+            _ => None,
+        };
+        let Some(event) = self.context.noticed(&notice, tied.and_then(|state| chart.state(state))) else { return Ok(()) };
+        let step = chart.send(&mut self.configuration, &mut self.context, event, cx.tick(), cx);
+        self.after_step(step, cx)?;
         Ok(())
     }
 

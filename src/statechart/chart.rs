@@ -103,6 +103,8 @@ pub(super) struct Node<M: Model> {
 
 /// One transition.
 pub(super) struct Transition<M: Model> {
+    /// Its event as written, for messages and pictures.
+    pub(super) label: Box<str>,
     pub(super) source: u16,
     pub(super) reenter: bool,
     /// Where it leads depends on history.

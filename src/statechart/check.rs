@@ -126,7 +126,7 @@ pub(super) fn chart<M: Model>(chart: &Chart<M>, written: &[Vec<(Descriptor, u16)
         }
         never_taken(chart, state, written, problems);
     }
-    for (state, node) in chart.states.iter().enumerate() {
+    for node in &chart.states {
         let always = &chart.candidates[node.always.start as usize..node.always.end as usize];
         for (number, &transition) in always.iter().enumerate() {
             let place = || Place { state: &node.text, event: "always", number: number + 1 }.to_string();
@@ -135,7 +135,6 @@ pub(super) fn chart<M: Model>(chart: &Chart<M>, written: &[Vec<(Descriptor, u16)
                 problems.push(Problem::NeverTaken { place: place() });
             }
         }
-        let _ = state;
     }
     let reached = reachable(chart);
     for state in M::Set::span(0, chart.states.len()).without(reached).ascending() {
@@ -144,9 +143,7 @@ pub(super) fn chart<M: Model>(chart: &Chart<M>, written: &[Vec<(Descriptor, u16)
 }
 
 fn place<M: Model>(chart: &Chart<M>, state: usize, transition: u16, number: usize) -> String {
-    let kinds = chart.kinds.len();
-    let event = (0..kinds).find(|&kind| chart.candidates(kind, state).contains(&transition));
-    let event = event.map_or("an event that never comes", |kind| &chart.kinds[kind]);
+    let event = &chart.transitions[usize::from(transition)].label;
     Place { state: &chart.states[state].text, event, number }.to_string()
 }
 

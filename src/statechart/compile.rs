@@ -166,14 +166,14 @@ impl<M: Model> Compiler<M> {
         let mut written = Vec::new();
         for (number, (descriptor, transition)) in state.on.into_iter().enumerate() {
             let event = self.describe(&descriptor, at);
-            let place = Place { state: &text, event: &event, number: number + 1 }.to_string();
+            let place = Place { state: &text, event: &event, number: number + 1 };
             let transition = self.add_transition(transition, at, &place, problems);
             written.push((descriptor, transition));
         }
         self.written.push(written);
         let first = self.chart.candidates.len() as u32;
         for (number, transition) in state.always.into_iter().enumerate() {
-            let place = Place { state: &text, event: "always", number: number + 1 }.to_string();
+            let place = Place { state: &text, event: "always", number: number + 1 };
             let transition = self.add_transition(transition, at, &place, problems);
             self.chart.candidates.push(transition);
         }
@@ -185,15 +185,26 @@ impl<M: Model> Compiler<M> {
         next
     }
 
-    fn add_transition(&mut self, mut transition: TransitionDef<M>, source: usize, place: &str, problems: &mut Vec<Problem>) -> u16 {
+    fn add_transition(&mut self, mut transition: TransitionDef<M>, source: usize, place: &Place<'_>, problems: &mut Vec<Problem>) -> u16 {
+        let label = place.event.into();
+        let place = &place.to_string();
         let targets = self.resolve(&transition.targets, place, problems);
         let targets = self.add_targets(targets);
         let actions = self.add_actions(transition.take_actions());
         let mut guards: Vec<_> = transition.guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
         let guard = if guards.len() > 1 { Some(GuardTree::All(guards)) } else { guards.pop() };
         let fixed = Move::default();
-        let compiled =
-            Transition { source: source as u16, reenter: transition.reenter, dynamic: false, plain: false, guard, targets, actions, fixed };
+        let compiled = Transition {
+            label,
+            source: source as u16,
+            reenter: transition.reenter,
+            dynamic: false,
+            plain: false,
+            guard,
+            targets,
+            actions,
+            fixed,
+        };
         self.chart.transitions.push(compiled);
         (self.chart.transitions.len() - 1) as u16
     }

@@ -97,6 +97,13 @@ impl<M: Model> Configuration<M> {
         self.memory.iter().flat_map(|memory| &memory.children).map(|(_, child)| *child)
     }
 
+    /// Unties an actor that is no more; gives the number of its state.
+    pub(crate) fn release(&mut self, child: ActorId) -> Option<usize> {
+        let children = &mut self.memory.as_mut()?.children;
+        let place = children.iter().position(|(_, tied)| *tied == child)?;
+        Some(children.remove(place).0.into())
+    }
+
     /// A wake has come.
     pub(crate) fn awoke(&mut self) {
         if let Some(memory) = &mut self.memory {

@@ -29,6 +29,7 @@ mod effects;
 mod error;
 mod model;
 mod moves;
+mod picture;
 mod select;
 mod session;
 mod set;

@@ -504,8 +504,8 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         for action in &chart.actions[actions.start as usize..actions.end as usize] {
             self.assigned |= action.assigns;
             (action.run)(self.context, trigger, &mut self.step);
-            if let Some(reason) = self.step.failure.take() {
-                return Err(Box::new(StepError::Action { chart: chart.name.clone(), reason }));
+            if self.step.failure.is_some() {
+                return Err(self.action_failed());
             }
         }
         Ok(())
@@ -515,6 +515,12 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     fn count_microstep(&mut self) -> Result<(), Halt> {
         self.microsteps += 1;
         if self.microsteps > self.chart.microsteps_max { Err(self.livelock()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn action_failed(&mut self) -> Halt {
+        let reason = self.step.failure.take().unwrap_or_else(|| "no reason was given".into());
+        Box::new(StepError::Action { chart: self.chart.name.clone(), reason })
     }
 
     #[cold]

@@ -2,7 +2,7 @@
 
 use throng::prelude::*;
 use throng::statechart::{Actions, ChartEvent, Definition, EventKind, Status};
-use throng::{ChartActor, Charted, Charting, DeadReason, RegisterError, SharedChart};
+use throng::{ActorFailure, ChartActor, Charted, Charting, DeadReason, Notice, RegisterError, SharedChart};
 
 use crate::support::{BLOCK, everywhere};
 
@@ -271,16 +271,24 @@ enum Task {
     Abort,
     Again,
     Fail,
+    Ended(String),
 }
 
 #[derive(Default)]
-struct Foreman(Vec<u32>);
+struct Foreman(Vec<u32>, Vec<String>);
 
 impl ChartActor for Foreman {
     type State = Job;
     type Event = Task;
     type Set = u64;
     type Params = ();
+
+    fn noticed(&self, notice: &Notice, state: Option<&Job>) -> Option<Task> {
+        match (notice, state) {
+            (Notice::Stopped { reason, .. }, Some(Job::Working)) => Some(Task::Ended(reason.to_string())),
+            _ => None,
+        }
+    }
 }
 
 /// Works until it is told a number, and reports it.
@@ -292,7 +300,11 @@ impl Actor for Worker {
     type Params = ();
 
     fn handle(&mut self, number: u32, cx: &Context<'_, Self>) -> Handled {
-        cx.tell(self.0, Task::Finished(number).into());
+        match number {
+            0 => cx.stop_self(),
+            1 => return Err(ActorFailure::msg("worn out")),
+            number => cx.tell(self.0, Task::Finished(number).into()),
+        }
         Ok(())
     }
 }
@@ -311,6 +323,11 @@ fn foreman_world(options: ThrongOptions) -> (Throng, ActorRef<Charted<Foreman>>)
                 }
             });
             working.on(TaskKind::Abort).go(Job::Idle);
+            working.on(TaskKind::Ended).go(Job::Idle).run(|foreman, task, _| {
+                if let Some(Task::Ended(reason)) = task.event() {
+                    foreman.1.push(reason.clone());
+                }
+            });
             working.on(TaskKind::Again).go(Job::Working).reenter();
             working.on(TaskKind::Fail).run(|_, _, step| step.fail("no more"));
         });
@@ -344,6 +361,25 @@ fn invoked_children_live_as_long_as_their_state() {
         throng.tick();
         throng.stop(foreman);
         assert_eq!(workers(&mut throng), 0, "children stop with their parent");
+    });
+}
+
+#[test]
+fn the_end_of_an_invoked_child_is_an_event() {
+    everywhere(|options| {
+        let (mut throng, foreman) = foreman_world(options);
+        for word in [0, 1] {
+            throng.tell(foreman, Task::Begin.into());
+            throng.tick();
+            throng.broadcast::<Worker>(word);
+            throng.tick();
+            assert_eq!(throng.active_states(foreman), [Job::Idle]);
+        }
+        throng.tell(foreman, Task::Begin.into());
+        throng.tell(foreman, Task::Abort.into());
+        throng.run_ticks(2);
+        let ended = &throng.state(foreman).expect("it lives").context().1;
+        assert_eq!(*ended, ["normal", "error:worn out"], "and none for the child that the chart stopped");
     });
 }
 

@@ -1,0 +1,309 @@
+//! The pure core of charts: what is wrong is named, what never rests ends, what goes on needs no memory.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use throng::statechart::{Actions, Chart, ChartEvent, History, Model, Problem, Session, StateDef, Status, StepError};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    A,
+    B,
+    C,
+    D,
+    E,
+    F,
+    H,
+    G,
+}
+
+#[derive(Clone, Copy, Debug, ChartEvent)]
+enum Event {
+    Go,
+    Back,
+    Wait,
+}
+
+struct Test;
+
+impl Model for Test {
+    type State = State;
+    type Event = Event;
+    type Context = u64;
+    type Port<'a> = ();
+    type Set = u64;
+}
+
+fn problems(write: impl FnOnce(&mut StateDef<Test>)) -> Vec<String> {
+    let error = Chart::<Test>::define("test", write).build().expect_err("something is wrong");
+    error.problems.iter().map(ToString::to_string).collect()
+}
+
+fn start(write: impl FnOnce(&mut StateDef<Test>)) -> Session<Test> {
+    let chart = Chart::<Test>::define("test", write).build().expect("the chart is sound");
+    Session::start(Arc::new(chart), 0).expect("it starts")
+}
+
+#[test]
+fn all_that_is_wrong_is_named_with_its_remedy() {
+    use State::*;
+    let found = problems(|root| {
+        root.state(A, |a| {
+            a.initial(C);
+            a.state(B, |_| {});
+            a.on(EventKind::Go).go(H).guard(throng::statechart::Guard::is_in(E));
+        });
+        root.parallel(D, |_| {});
+        root.end(B, |b| b.state(F, |_| {}));
+        root.history(G, History::Deep, [G]);
+    });
+    let expected = [
+        "state `test` has children and no initial one: call `initial`, or make it parallel",
+        "state `A` has the initial state `C`, which is no child of it: name one of its children",
+        "parallel state `D` has no region: give it children, or make it a plain state",
+        "two states are called `B`: rename one of them",
+        "state `B` is final and has children: make it a plain state, or move them",
+        "the initial state of state `A` names the state `C`, which is not in the chart: add it, or correct the name",
+        "transition 1 of state `A` for `Go` names the state `H`, which is not in the chart: add it, or correct the name",
+        "the guard of transition 1 of state `A` for `Go` names the state `E`, which is not in the chart: add it, or correct the name",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_can_never_happen_is_named() {
+    use State::*;
+    let write = |root: &mut StateDef<Test>| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on(EventKind::Go).go(B);
+            a.on(EventKind::Go).go(C);
+            a.on(EventKind::Back).go(B).go(C);
+        });
+        root.state(B, |_| {});
+        root.state(C, |_| {});
+        root.state(D, |d| {
+            d.on(EventKind::Go).go(E);
+        });
+        root.state(E, |_| {});
+    };
+    let expected = [
+        "transition 2 of state `A` for `Go` can never be taken: an earlier one for the same event has no condition; \
+         reorder them (`lenient` lets it pass)",
+        "transition 3 of state `A` for `Back` has the targets `B` and `C`, which cannot be active together: \
+         they must be in different regions",
+        "state `D` can never be reached: lead a transition to it, or strike it out (`lenient` lets it pass)",
+        "state `E` can never be reached: lead a transition to it, or strike it out (`lenient` lets it pass)",
+    ];
+    let mut found = problems(write);
+    found.sort_by_key(|problem| expected.iter().position(|expected| expected == problem));
+    assert_eq!(found, expected);
+    let chart = Chart::<Test>::define("test", write).lenient().build().expect("it is let pass");
+    assert_eq!(chart.warnings().len(), 4);
+}
+
+#[test]
+fn histories_that_lead_round_in_a_circle_are_refused() {
+    use State::*;
+    let found = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.initial(B);
+            a.state(B, |_| {});
+            a.history(H, History::Shallow, [G]);
+            a.history(G, History::Shallow, [H]);
+        });
+    });
+    assert_eq!(found, ["the defaults of history state `H` lead back to itself: let one of them lead to a state"]);
+}
+
+#[test]
+fn too_many_states_are_refused_with_the_set_that_holds_them() {
+    struct Wide;
+    impl Model for Wide {
+        type State = u32;
+        type Event = Event;
+        type Context = ();
+        type Port<'a> = ();
+        type Set = u64;
+    }
+    let error = Chart::<Wide>::define("wide", |root| {
+        root.initial(0);
+        (0..64).for_each(|number| root.state(number, |_| {}));
+    })
+    .build()
+    .expect_err("they are 65 with the root");
+    assert_eq!(error.problems, [Problem::TooManyStates { states: 65, capacity: 64, words: 2 }]);
+    assert!(error.to_string().contains("use `[u64; 2]`"));
+}
+
+#[test]
+fn a_chart_without_rest_ends_with_its_states_named() {
+    use State::*;
+    let chart = Chart::<Test>::define("restless", |root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on(EventKind::Go).go(B);
+        });
+        root.state(B, |b| {
+            b.always().go(C);
+        });
+        root.state(C, |c| {
+            c.always().go(B);
+        });
+    });
+    let chart = chart.microsteps_max(50).build().expect("each transition alone is sound");
+    let mut session = Session::start(Arc::new(chart), 0).expect("it rests at first");
+    let error = session.send(Event::Go).expect_err("it finds no rest");
+    assert!(matches!(&error, StepError::Livelock { chart, limit: 50, .. } if chart == "restless"));
+    let text = error.to_string();
+    assert!(text.contains("50 microsteps") && text.contains("restless, C") | text.contains("restless, B"), "{text}");
+}
+
+#[test]
+fn raising_without_end_ends_too() {
+    let chart = Chart::<Test>::define("echo", |root| {
+        root.initial(State::A);
+        root.state(State::A, |a| {
+            a.on(EventKind::Go).raise(Event::Go);
+        });
+    });
+    let chart = chart.build().expect("the chart is sound");
+    let mut session = Session::start(Arc::new(chart), 0).expect("it starts");
+    assert!(matches!(session.send(Event::Go), Err(StepError::Livelock { .. })));
+}
+
+#[test]
+fn waiting_events_are_bounded() {
+    let chart = Chart::<Test>::define("patient", |root| {
+        root.initial(State::A);
+        root.state(State::A, |a| a.defer(EventKind::Wait));
+    });
+    let chart = chart.waiting_max(3).build().expect("the chart is sound");
+    let mut session = Session::start(Arc::new(chart), 0).expect("it starts");
+    for waiting in 1..=3 {
+        assert!(session.send(Event::Wait).expect("there is room").handled);
+        assert_eq!(session.configuration().postponed(), waiting);
+    }
+    let error = session.send(Event::Wait).expect_err("there is no room").to_string();
+    assert_eq!(
+        error,
+        "chart `patient` holds more than 3 postponed events, in the states patient, A: raise `waiting_max`, or take them in some state"
+    );
+}
+
+#[test]
+fn an_action_can_fail_its_step() {
+    let mut session = start(|root| {
+        root.initial(State::A);
+        root.state(State::A, |a| {
+            a.on(EventKind::Go).run(|_, _, step| step.fail("out of oil")).run(|count, _, _| *count += 1);
+        });
+    });
+    let error = session.send(Event::Go).expect_err("it fails");
+    assert_eq!(error.to_string(), "an action of chart `test` failed: out of oil");
+    assert_eq!(*session.context(), 0, "nothing after it runs");
+}
+
+/// Exits are seen from inside out, entries from outside in, each state as long as its own actions run.
+#[test]
+fn actions_see_the_states_as_they_change() {
+    use State::*;
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let watch = |state: &mut StateDef<Test>, name: &'static str| {
+        for entry in [true, false] {
+            let seen = seen.clone();
+            let list = if entry { state.entry() } else { state.exit() };
+            list.effect(move |_, _, step| {
+                let active: String = [A, B, C, D].iter().filter(|state| step.is_in(state)).map(|state| format!("{state:?}")).collect();
+                seen.lock().expect("no test panics").push(format!("{}{name}:{active}", if entry { '>' } else { '<' }));
+            });
+        }
+    };
+    let mut session = start(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            watch(a, "A");
+            a.initial(B);
+            a.state(B, |b| watch(b, "B"));
+            a.on(EventKind::Go).go(D);
+        });
+        root.state(C, |c| {
+            watch(c, "C");
+            c.initial(D);
+            c.state(D, |d| watch(d, "D"));
+        });
+    });
+    session.send(Event::Go).expect("it runs");
+    let seen = std::mem::take(&mut *seen.lock().expect("no test panics"));
+    assert_eq!(seen, [">A:A", ">B:AB", "<B:AB", "<A:A", ">C:C", ">D:CD"]);
+}
+
+/// Counts the allocations of the thread that asks.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "an allocator that counts")]
+// SAFETY: all is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: promised by the caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn steps_allocate_nothing_once_they_have_begun() {
+    use State::*;
+    let mut session = start(|root| {
+        root.regions();
+        root.state(A, |a| {
+            a.initial(B);
+            a.history(H, History::Deep, []);
+            a.state(B, |b| {
+                b.on(EventKind::Go).go(C).run(|count, _, _| *count += 1).raise(Event::Back);
+                b.after(5).go(C);
+            });
+            a.state(C, |c| {
+                c.on(EventKind::Go).go(B);
+                c.on(EventKind::Wait).go(H).reenter().raise_named("later", 3, Event::Back);
+            });
+        });
+        root.state(D, |d| {
+            d.initial(E);
+            d.state(E, |e| {
+                e.on(EventKind::Back).go(F).when(|count, _| *count < u64::MAX);
+            });
+            d.state(F, |f| {
+                f.always().when(|count, _| count % 2 == 0).go(E);
+                f.on(EventKind::Go).go(E);
+            });
+        });
+        root.state(G, |_| {});
+    });
+    let round = |session: &mut Session<Test>| {
+        for event in [Event::Go, Event::Wait, Event::Go, Event::Back] {
+            session.send(event).expect("it runs");
+            session.advance(2).expect("it runs");
+        }
+    };
+    round(&mut session);
+    let before = ALLOCATIONS.get();
+    (0..1_000).for_each(|_| round(&mut session));
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert!(*session.context() >= 500, "it did something");
+    assert_eq!(session.status(), Status::Active);
+}
