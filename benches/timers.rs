@@ -17,38 +17,31 @@ const SPAN: u64 = 1_000;
 #[derive(Component)]
 struct Clock {
     random: Xoshiro256PlusPlus,
+    /// Ticks until the first may ring, and among which they are spread.
+    first: u64,
+    span: u64,
     rung: u64,
 }
 
 impl Clock {
-    fn new() -> Self {
-        Self { random: Xoshiro256PlusPlus::seed_from_u64(1), rung: 0 }
+    fn new(first: u64, span: u64) -> Self {
+        Self { random: Xoshiro256PlusPlus::seed_from_u64(1), first, span, rung: 0 }
     }
 }
 
-#[derive(Clone, Copy)]
-enum Ring {
-    /// Set so many timers, due within so many ticks, the first after so many.
-    Set {
-        timers: u64,
-        span: u64,
-        first: u64,
-    },
-    Now,
-}
+/// How many timers to set; none when one rings.
+type Ring = u32;
 
 impl Actor for Clock {
     type Msg = Ring;
     type Params = ();
 
-    fn handle(&mut self, msg: Ring, cx: &Context<'_, Self>) -> Handled {
-        match msg {
-            Ring::Set { timers, span, first } => {
-                for _ in 0..timers {
-                    cx.tell_after(first + self.random.next_u64() % span, cx.me(), Ring::Now);
-                }
-            }
-            Ring::Now => self.rung += 1,
+    fn handle(&mut self, timers: Ring, cx: &Context<'_, Self>) -> Handled {
+        if timers == 0 {
+            self.rung += 1;
+        }
+        for _ in 0..timers {
+            cx.tell_after(self.first + self.random.next_u64() % self.span, cx.me(), 0);
         }
         Ok(())
     }
@@ -62,9 +55,9 @@ fn set_and_fire(criterion: &mut Criterion) {
     for actors in [1, 1_000, 100_000] {
         group.bench_function(BenchmarkId::new("actors", actors), |bencher| {
             let mut throng = support::until_quiet();
-            let clocks = throng.spawn_many((0..actors).map(|_| Clock::new()));
+            let clocks = throng.spawn_many((0..actors).map(|_| Clock::new(1, SPAN)));
             bencher.iter(|| {
-                let set = Ring::Set { timers: TIMERS / actors, span: SPAN, first: 1 };
+                let set = (TIMERS / actors) as Ring;
                 throng.tell_many(clocks.iter().map(|clock| (clock, set)));
                 throng.run_ticks(SPAN + 1);
                 assert_eq!(throng.stats().timers, 0);
@@ -80,13 +73,13 @@ fn tick_beside_idle(criterion: &mut Criterion) {
     for idle in [0, TIMERS, 10 * TIMERS] {
         group.bench_function(BenchmarkId::new("tick_with_idle", idle), |bencher| {
             let mut throng: Throng = support::until_quiet();
-            let clock = throng.spawn(Clock::new());
+            let clock = throng.spawn(Clock::new(1 << 40, 1 << 40));
             for _ in 0..idle / TIMERS {
-                throng.tell(clock, Ring::Set { timers: TIMERS, span: 1 << 40, first: 1 << 40 });
+                throng.tell(clock, TIMERS as Ring);
                 throng.tick();
             }
             bencher.iter(|| {
-                throng.tell(clock, Ring::Now);
+                throng.tell(clock, 0);
                 throng.tick();
             });
             assert_eq!(throng.stats().timers as u64, idle);

@@ -12,9 +12,12 @@ mod panics;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;
+mod registry;
 pub mod statechart;
 mod supervision;
 mod systems;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod throng;
 mod types;
 mod wheel;
@@ -22,7 +25,7 @@ mod world;
 
 pub use actor::{
     Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
-    HasMailbox, MonitorRef, Notice, OutletPort, Recipient, ReplyTo, Turn, Undelivered,
+    HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
@@ -30,15 +33,29 @@ pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
+pub use registry::{NameError, TopicError};
 pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, LifeEvent, LifeStep, Mail, NoMail, ShutdownReport,
-    Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
+    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, LifeEvent, LifeStep, Mail, NoMail,
+    ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
 pub use world::Mailbox;
 
 #[cfg(feature = "bevy_app")]
 pub use plugin::{ThrongAppExt, ThrongPlugin};
+
+/// The guide's recipes, as tests.
+#[cfg(doctest)]
+mod guide {
+    macro_rules! chapters {
+        ($($name:ident $file:literal)*) => {
+            $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
+        };
+    }
+    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md");
+    #[cfg(feature = "testkit")]
+    chapters!(testkit "testkit.md");
+}

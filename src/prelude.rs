@@ -3,7 +3,7 @@
 #[doc(no_inline)]
 pub use crate::{
     Actor, ActorConfig, ActorId, ActorRef, AskError, Context, Handled, HasMailbox, Mail, MailboxConfig, OutletPort, Overflow, Pace,
-    Recipient, ReplyTo, RestartIntensity, Throng, ThrongOptions, ThrongSystems,
+    Recipient, ReplyTo, RestartIntensity, Throng, ThrongOptions, ThrongSystems, Topic,
 };
 
 #[cfg(feature = "bevy_app")]

@@ -12,16 +12,24 @@ use bevy_ecs::system::{BoxedSystem, IntoSystem, ScheduleSystem};
 use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
-use crate::actor::{Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, TimerSpec};
-use crate::border::{Inlet, InletDrain, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
+use crate::actor::{
+    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, TimerSpec, Topic, publish,
+    publish_to,
+};
+#[cfg(feature = "testkit")]
+use crate::actor::{Failure, FailureKind, Signal};
+#[cfg(feature = "testkit")]
+use crate::border::{BatchFault, BatchFaults};
+use crate::border::{Inlet, InletDrain, Jobs, Outlets, Pace, PaceReport, Pacer, drain_inlet, fill_outlets};
 use crate::charted::{ChartActor, Charted, Charting, SharedChart};
 use crate::error::{AdoptError, RegisterError};
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig, Shout};
+use crate::registry::{NameError, TopicError};
 use crate::statechart::{Definition, StateSet};
 use crate::systems::{
-    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, MailSystem, ShutdownReport, Stats, ThrongOptions, ThrongSystems,
-    fire_timers, run_rounds,
+    ActorBehaviour, ActorConfig, ActorRound, ActorTick, Behaviour, Engine, Fresh, JobLog, MailSystem, SPAWN_BATCH, ShutdownReport, Stats,
+    ThrongOptions, ThrongSystems, fire_timers, run_rounds,
 };
 use crate::world::Mailbox;
 
@@ -84,9 +92,6 @@ impl Default for Throng {
     }
 }
 
-/// Actors that are spawned at once: a long list of states would take more memory, for good, than the actors.
-const SPAWN_BATCH: usize = 8_192;
-
 /// Puts the engine and its tick into a world, once.
 pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
     if Engine::is_installed(world) {
@@ -94,6 +99,7 @@ pub(crate) fn install(world: &mut World, options: &ThrongOptions) {
     }
     let number = Engine::install(world, options);
     world.insert_resource(InletDrain::new(options.inlet_capacity, number));
+    world.insert_resource(Jobs::new(options));
     world.init_resource::<Outlets>();
     let mut tick = Schedule::new(ActorTick);
     tick.set_executor(SingleThreadedExecutor::new());
@@ -229,15 +235,35 @@ impl<W: BorrowMut<World>> Throng<W> {
     pub fn spawn_many_with<A: Actor>(&mut self, n: usize, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> ActorRefs<A> {
         self.ensure_registered::<A>();
         self.engine(|engine, world| {
-            let make: Arc<dyn Fn(ActorId) -> A + Send + Sync> = Arc::new(make);
-            let mut left = n;
-            engine.spawn_in_batches(world, |engine| {
-                let ids = engine.reserve::<A>(left.min(SPAWN_BATCH));
-                left -= ids.len();
-                engine.set_factories(&ids, &make);
-                ids.into_iter().map(|id| Newborn { id, state: make(id) }).collect()
-            })
+            let make: Fresh<A> = Arc::new(make);
+            engine.spawn_made(world, n, &make)
         })
+    }
+
+    /// Spawns a pool of `n` actors, kept at that number; see [`Pool`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Throng::spawn`].
+    pub fn spawn_pool<A: Actor>(&mut self, n: usize, make: impl Fn(ActorId) -> A + Send + Sync + 'static) -> Pool<A> {
+        self.ensure_registered::<A>();
+        Pool::new(self.engine(|engine, world| engine.open_pool::<A>(world, n, Arc::new(make))))
+    }
+
+    /// Sets how many members a pool is to have, at once. Those in the last places are stopped; their mail
+    /// becomes dead letters.
+    pub fn resize_pool<A: Actor>(&mut self, pool: Pool<A>, members: usize) {
+        self.engine(|engine, world| {
+            engine.hub.registry.pools.resize(pool.index, members);
+            engine.tend_pool(world, pool.index as usize);
+        });
+    }
+
+    /// The members of a pool by place, as of the last tick's beginning.
+    #[must_use]
+    pub fn pool_members<A: Actor>(&mut self, pool: Pool<A>) -> Vec<ActorRef<A>> {
+        let ids = |engine: &mut Engine| engine.hub.registry.pools.get(pool.index).map_or_else(Vec::new, |members| members.ids.clone());
+        self.engine(|engine, _| ids(engine)).into_iter().map(ActorRef::from_id).collect()
     }
 
     /// Gives one actor mailbox settings of its own.
@@ -303,7 +329,7 @@ impl<W: BorrowMut<World>> Throng<W> {
     {
         self.engine(|engine, _| {
             if let Some(kind) = engine.kind_of::<A>() {
-                let shout = Shout { from: None, make: Box::new(move || msg.clone()) };
+                let shout = Shout { from: None, make: Box::new(move || msg.clone()), audience: None };
                 engine.hub.host().with(|outbox| outbox.shout::<A>(kind, shout));
             }
         });
@@ -361,6 +387,112 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// For worlds in which nothing happens for long; see [`Throng::next_timer_tick`].
     pub fn skip_ticks(&mut self, ticks: u64) {
         self.engine(|engine, _| engine.skip_ticks(ticks));
+    }
+
+    /// Calls a live actor by a name. The name is released when the actor stops.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] if another actor has the name, or the actor does not live.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::prelude::*;
+    /// # #[derive(bevy_ecs::component::Component)] struct Lamp;
+    /// # impl Actor for Lamp { type Msg = (); type Params = ();
+    /// #   fn handle(&mut self, _: (), _: &Context<'_, Self>) -> Handled { Ok(()) } }
+    /// let mut throng = Throng::default();
+    /// let (hall, porch) = (throng.spawn(Lamp), throng.spawn(Lamp));
+    /// throng.register_name("light", hall)?;
+    /// assert_eq!(throng.whereis::<Lamp>("light"), Some(hall));
+    /// assert!(throng.register_name("light", porch).is_err());
+    /// throng.stop(hall);
+    /// throng.register_name("light", porch)?;
+    /// # Ok::<(), throng::NameError>(())
+    /// ```
+    pub fn register_name(&mut self, name: impl Into<Arc<str>>, actor: impl Into<ActorId>) -> Result<(), NameError> {
+        let (name, actor) = (name.into(), actor.into());
+        self.engine(|engine, _| {
+            if !engine.is_alive(actor) {
+                return Err(NameError::NotAlive { name, actor });
+            }
+            engine.hub.registry.names.register(name, actor)
+        })
+    }
+
+    /// Takes a name from whoever has it; returns who had.
+    pub fn unregister_name(&mut self, name: &str) -> Option<ActorId> {
+        self.engine(|engine, _| engine.hub.registry.names.unregister(name))
+    }
+
+    /// The actor of type `A` that has a name.
+    #[must_use]
+    pub fn whereis<A: HasMailbox>(&mut self, name: &str) -> Option<ActorRef<A>> {
+        let holder = self.engine(|engine, _| engine.hub.registry.names.holder(name))?;
+        self.actor_ref(holder)
+    }
+
+    /// Records from now on which results of offloaded jobs come in with which tick.
+    pub fn record_jobs(&mut self) {
+        self.world().resource::<Jobs>().get().log.get_or_insert_default();
+    }
+
+    /// What was recorded until now; empty without [`Throng::record_jobs`].
+    #[must_use]
+    pub fn job_log(&self) -> JobLog {
+        self.world().resource::<Jobs>().get().log.clone().unwrap_or_default()
+    }
+
+    /// Offloaded jobs whose results have not come in yet.
+    #[must_use]
+    pub fn jobs_in_flight(&self) -> usize {
+        self.world().resource::<Jobs>().get().in_flight()
+    }
+
+    /// Opens a topic, or finds it if it is open.
+    ///
+    /// # Errors
+    ///
+    /// [`TopicError::OtherType`] if it carries other messages.
+    pub fn topic<M: 'static>(&mut self, name: &str) -> Result<Topic<M>, TopicError> {
+        self.engine(|engine, _| engine.hub.registry.topics.open::<M>(name).map(Topic::new))
+    }
+
+    /// Makes an actor a member of a topic, at once. Returns whether it lives.
+    pub fn subscribe<A: HasMailbox, M: Clone + Send + Sync + 'static>(&mut self, topic: Topic<M>, actor: ActorRef<A>) -> bool
+    where
+        A::Msg: From<M>,
+    {
+        let actor = actor.id();
+        self.engine(|engine, _| {
+            let lives = engine.is_alive(actor);
+            if lives {
+                engine.hub.registry.topics.join(topic.index, actor, publish_to::<A, M>());
+            }
+            lives
+        })
+    }
+
+    /// Strikes an actor from a topic, at once.
+    pub fn unsubscribe<M>(&mut self, topic: Topic<M>, actor: impl Into<ActorId>) {
+        let actor = actor.into();
+        self.engine(|engine, _| engine.hub.registry.topics.leave(topic.index, actor));
+    }
+
+    /// Sends a message from outside to all members of a topic.
+    pub fn publish<M: Clone + Send + Sync + 'static>(&mut self, topic: Topic<M>, msg: M) {
+        self.engine(|engine, _| {
+            engine.hub.host();
+            let (env, outbox) = engine.hub.desk();
+            publish(env.registry, outbox, None, topic, msg);
+        });
+    }
+
+    /// The live members of a topic, by type in the order of registration, then by id. O(all members).
+    #[must_use]
+    pub fn members<M>(&mut self, topic: Topic<M>) -> Vec<ActorId> {
+        self.engine(|engine, _| engine.members(topic.index))
     }
 
     /// Runs one tick.
@@ -557,6 +689,28 @@ impl<W: BorrowMut<World>> Throng<W> {
         }
         schedules.add_systems(ActorRound, systems);
         self
+    }
+}
+
+/// Faults for tests.
+#[cfg(feature = "testkit")]
+impl<W: BorrowMut<World>> Throng<W> {
+    /// Makes an actor fail when the next tick begins.
+    pub(crate) fn crash(&mut self, actor: ActorId) {
+        let failure = Failure { kind: FailureKind::Panic, reason: "a fault was injected".to_owned() };
+        self.engine(|engine, _| {
+            if engine.is_alive(actor) {
+                engine.hub.signals.push(Signal::Failed(actor, failure));
+            }
+        });
+    }
+
+    pub(crate) fn break_batch(&mut self, fault: BatchFault) {
+        self.world_mut().get_resource_or_init::<BatchFaults>().add(fault);
+    }
+
+    pub(crate) fn break_job(&mut self, number: u64) {
+        self.world().resource::<Jobs>().get().to_break.push(number);
     }
 }
 

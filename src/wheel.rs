@@ -8,8 +8,9 @@
 //! levels. So a timer is moved at most once a level, and in whole slots, which are read from end to end:
 //! a timer that waits among millions of others costs what it costs alone.
 //!
-//! Slots hold places in a slab, where the values are. To cancel takes the value out at once and leaves the
-//! place behind in its slot; when the abandoned places outnumber the live timers, all are swept out.
+//! A timer that cannot be cancelled lies in its slot. The others have a place there that leads to a slab, where
+//! the value is, at the price of a cache miss each way. To cancel takes the value out at once and leaves the
+//! place behind; when the abandoned places outnumber the live timers, all are swept out.
 //!
 //! # Invariants
 //!
@@ -21,8 +22,6 @@
 //! # Source
 //!
 //! Varghese and Lauck, "Hashed and hierarchical timing wheels", SOSP 1987 (scheme 7).
-
-#![allow(dead_code, reason = "its users take up what they need")]
 
 use std::num::NonZeroU32;
 
@@ -49,47 +48,53 @@ struct Cell<T> {
     value: Option<T>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Place {
+#[derive(Clone, Debug)]
+struct Place<T> {
     due: u64,
-    key: TimerKey,
+    held: Held<T>,
 }
 
 #[derive(Clone, Debug)]
-struct Slot {
-    places: Vec<Place>,
+enum Held<T> {
+    Value(T),
+    Key(TimerKey),
+}
+
+#[derive(Clone, Debug)]
+struct Slot<T> {
+    places: Vec<Place<T>>,
     /// No place here falls due before it.
     earliest: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Level {
+struct Level<T> {
     /// A bit for each slot that is not empty.
     occupied: u64,
-    slots: [Slot; SLOTS],
+    slots: [Slot<T>; SLOTS],
 }
 
-impl Level {
+impl<T> Level<T> {
     fn new() -> Self {
         Self { occupied: 0, slots: std::array::from_fn(|_| Slot { places: Vec::new(), earliest: u64::MAX }) }
     }
 
-    fn push(&mut self, digit: usize, place: Place) {
+    fn push(&mut self, digit: usize, place: Place<T>) {
         let slot = &mut self.slots[digit];
         slot.earliest = slot.earliest.min(place.due);
         slot.places.push(place);
         self.occupied |= 1 << digit;
     }
 
-    fn take(&mut self, digit: usize) -> Vec<Place> {
+    fn take(&mut self, digit: usize) -> Vec<Place<T>> {
         self.occupied &= !(1 << digit);
         self.slots[digit].earliest = u64::MAX;
         std::mem::take(&mut self.slots[digit].places)
     }
 
     /// Takes the memory of a slot back that was read.
-    fn give_back(&mut self, digit: usize, mut places: Vec<Place>) {
-        places.clear();
+    fn give_back(&mut self, digit: usize, places: Vec<Place<T>>) {
+        debug_assert!(places.is_empty());
         if places.capacity() <= KEPT_CAPACITY {
             self.slots[digit].places = places;
         }
@@ -113,7 +118,7 @@ impl Level {
 pub(crate) struct Wheel<T> {
     now: u64,
     /// As many as the timer furthest away has needed.
-    levels: Vec<Level>,
+    levels: Vec<Level<T>>,
     cells: Vec<Cell<T>>,
     /// Free cells. A list apart: one threaded through the cells would make each `set` wait for a miss.
     free: Vec<u32>,
@@ -144,11 +149,6 @@ impl<T> Wheel<T> {
         self.len == 0
     }
 
-    /// The tick that [`Wheel::advance`] came to.
-    pub(crate) fn now(&self) -> u64 {
-        self.now
-    }
-
     /// Sets a timer. One for the present or the past falls due at the next tick.
     ///
     /// # Panics
@@ -156,9 +156,15 @@ impl<T> Wheel<T> {
     /// Panics beyond 2^32 pending timers.
     pub(crate) fn set(&mut self, due: u64, value: T) -> TimerKey {
         let key = self.store(value);
-        self.put(Place { due: due.max(self.now.saturating_add(1)), key });
+        self.put(due, Held::Key(key));
         self.len += 1;
         key
+    }
+
+    /// Sets a timer that cannot be cancelled, which costs less.
+    pub(crate) fn set_for_good(&mut self, due: u64, value: T) {
+        self.put(due, Held::Value(value));
+        self.len += 1;
     }
 
     /// Takes a pending timer out; `None` if it was delivered or cancelled before.
@@ -166,14 +172,14 @@ impl<T> Wheel<T> {
         let value = self.take(key)?;
         self.abandoned += 1;
         if self.abandoned > self.len + SWEEP_SLACK {
-            self.sweep();
+            self.retain(|_| true, |_| ());
         }
         Some(value)
     }
 
     /// The value of a pending timer.
     pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
-        self.cells.get(key.index as usize).filter(|cell| cell.generation == key.generation)?.value.as_ref()
+        value_of(&self.cells, key)
     }
 
     /// Makes tick `now` the present and delivers what fell due since, ordered by due tick, and by the order
@@ -207,25 +213,35 @@ impl<T> Wheel<T> {
     /// All pending timers with their due ticks, in a fixed order, which is not that of delivery.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         let places = self.levels.iter().flat_map(|level| level.slots.iter().flat_map(|slot| &slot.places));
-        places.filter_map(|place| self.get(place.key).map(|value| (place.due, value)))
+        places.filter_map(|place| value_in(&self.cells, place).map(|value| (place.due, value)))
     }
 
     /// Cancels the timers for which `keep` is false, in the order of [`Wheel::iter`]; hands them to
-    /// `cancelled`. Takes O(all timers).
+    /// `cancelled`. Throws abandoned places out. Takes O(all timers).
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool, mut cancelled: impl FnMut(T)) {
-        let mut doomed = Vec::new();
-        for level in &self.levels {
-            for place in level.slots.iter().flat_map(|slot| &slot.places) {
-                doomed.extend(self.get(place.key).is_some_and(|value| !keep(value)).then_some(place.key));
+        let mut gone = Vec::new();
+        let Self { levels, cells, .. } = self;
+        for level in levels {
+            for (digit, slot) in level.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.places.is_empty()) {
+                gone.extend(slot.places.extract_if(.., |place| !value_in(cells, place).is_some_and(&mut keep)));
+                slot.earliest = slot.places.iter().map(|place| place.due).min().unwrap_or(u64::MAX);
+                if slot.places.is_empty() {
+                    level.occupied &= !(1 << digit);
+                    slot.places.shrink_to(KEPT_CAPACITY);
+                }
             }
         }
-        for key in doomed {
-            if let Some(value) = self.take(key) {
-                self.abandoned += 1;
-                cancelled(value);
-            }
+        self.abandoned = 0;
+        for place in gone {
+            let value = match place.held {
+                Held::Key(key) => self.take(key),
+                Held::Value(value) => {
+                    self.len -= 1;
+                    Some(value)
+                }
+            };
+            value.into_iter().for_each(&mut cancelled);
         }
-        self.sweep();
     }
 
     /// The slot that opens next.
@@ -234,37 +250,51 @@ impl<T> Wheel<T> {
     }
 
     fn open(&mut self, level: usize, digit: usize, deliver: &mut impl FnMut(T) -> Option<(u64, T)>) {
-        let places = self.levels[level].take(digit);
-        for &place in &places {
+        let mut places = self.levels[level].take(digit);
+        for place in places.drain(..) {
             if place.due > self.now {
-                self.put(place);
-            } else if let Some(value) = self.cell(place.key).and_then(|cell| cell.value.take()) {
-                match deliver(value) {
-                    Some((due, value)) => self.set_again(due, value, place.key),
-                    None => self.vacate(place.key),
-                }
-            } else {
-                self.abandoned -= 1;
+                self.put(place.due, place.held);
+                continue;
             }
+            let (value, key) = match place.held {
+                Held::Value(value) => (value, None),
+                Held::Key(key) => match self.cell(key).and_then(|cell| cell.value.take()) {
+                    Some(value) => (value, Some(key)),
+                    None => {
+                        self.abandoned -= 1;
+                        continue;
+                    }
+                },
+            };
+            self.after(key, deliver(value));
         }
         self.levels[level].give_back(digit, places);
     }
 
-    /// Files a place that falls due after the present.
-    fn put(&mut self, place: Place) {
+    /// A timer was delivered: it is over, or set again.
+    fn after(&mut self, key: Option<TimerKey>, again: Option<(u64, T)>) {
+        match (again, key) {
+            (Some((due, value)), None) => self.put(due, Held::Value(value)),
+            (Some((due, value)), Some(key)) => {
+                self.cells[key.index as usize].value = Some(value);
+                self.put(due, Held::Key(key));
+            }
+            (None, Some(key)) => self.vacate(key),
+            (None, None) => self.len -= 1,
+        }
+    }
+
+    /// Files a timer, after the present.
+    fn put(&mut self, due: u64, held: Held<T>) {
+        let due = due.max(self.now.saturating_add(1));
         // The highest digit that differs. The `| 1` matters only at the end of time.
-        let highest_bit = ((place.due ^ self.now) | 1).ilog2();
+        let highest_bit = ((due ^ self.now) | 1).ilog2();
         let level = (highest_bit / DIGIT_BITS) as usize;
         while self.levels.len() <= level {
             self.levels.push(Level::new());
         }
-        let digit = (place.due >> (level as u32 * DIGIT_BITS)) as usize % SLOTS;
-        self.levels[level].push(digit, place);
-    }
-
-    fn set_again(&mut self, due: u64, value: T, key: TimerKey) {
-        self.cells[key.index as usize].value = Some(value);
-        self.put(Place { due: due.max(self.now.saturating_add(1)), key });
+        let digit = (due >> (level as u32 * DIGIT_BITS)) as usize % SLOTS;
+        self.levels[level].push(digit, Place { due, held });
     }
 
     fn store(&mut self, value: T) -> TimerKey {
@@ -297,22 +327,17 @@ impl<T> Wheel<T> {
         self.free.push(key.index);
         self.len -= 1;
     }
+}
 
-    /// Throws abandoned places out.
-    fn sweep(&mut self) {
-        let Self { levels, cells, .. } = self;
-        for level in levels {
-            for (digit, slot) in level.slots.iter_mut().enumerate() {
-                // A freed cell has another generation than any place that led to it.
-                slot.places.retain(|place| cells[place.key.index as usize].generation == place.key.generation);
-                slot.earliest = slot.places.iter().map(|place| place.due).min().unwrap_or(u64::MAX);
-                if slot.places.is_empty() {
-                    level.occupied &= !(1 << digit);
-                    slot.places.shrink_to(KEPT_CAPACITY);
-                }
-            }
-        }
-        self.abandoned = 0;
+fn value_of<T>(cells: &[Cell<T>], key: TimerKey) -> Option<&T> {
+    cells.get(key.index as usize).filter(|cell| cell.generation == key.generation)?.value.as_ref()
+}
+
+/// `None` if the place was abandoned.
+fn value_in<'a, T>(cells: &'a [Cell<T>], place: &'a Place<T>) -> Option<&'a T> {
+    match &place.held {
+        Held::Value(value) => Some(value),
+        Held::Key(key) => value_of(cells, *key),
     }
 }
 
@@ -326,6 +351,7 @@ mod tests {
     enum Step {
         /// Ticks from now until it is due.
         Set(u64),
+        SetForGood(u64),
         /// Which of the keys so far.
         Cancel(usize),
         Advance(u64),
@@ -340,6 +366,7 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             4 => spans().prop_map(Step::Set),
+            3 => spans().prop_map(Step::SetForGood),
             2 => any::<usize>().prop_map(Step::Cancel),
             3 => prop_oneof![0u64..100, 0u64..5_000, 0u64..1 << 41].prop_map(Step::Advance),
             1 => (2u32..7).prop_map(Step::Retain),
@@ -391,12 +418,18 @@ mod tests {
                 match step {
                     Step::Set(span) => {
                         let due = model.now.saturating_add(span);
-                        keys.push(wheel.set(due, model.set(due)));
+                        let value = model.set(due);
+                        keys.push((wheel.set(due, value), value));
+                    }
+                    Step::SetForGood(span) => {
+                        let due = model.now.saturating_add(span);
+                        wheel.set_for_good(due, model.set(due));
                     }
                     Step::Cancel(which) if !keys.is_empty() => {
-                        let which = which % keys.len();
-                        prop_assert_eq!(wheel.get(keys[which]).copied(), model.pending.get(&(model.due_of[which], which as u32)).map(|()| which as u32));
-                        prop_assert_eq!(wheel.cancel(keys[which]), model.cancel(which as u32));
+                        let (key, value) = keys[which % keys.len()];
+                        let pending = model.pending.contains_key(&(model.due_of[value as usize], value));
+                        prop_assert_eq!(wheel.get(key).copied(), pending.then_some(value));
+                        prop_assert_eq!(wheel.cancel(key), model.cancel(value));
                     }
                     Step::Cancel(_) => {}
                     Step::Advance(span) => {
@@ -407,7 +440,7 @@ mod tests {
                             None
                         });
                         prop_assert_eq!(delivered, model.advance(now));
-                        prop_assert_eq!(wheel.now(), now);
+                        prop_assert_eq!(wheel.now, now);
                     }
                     Step::Retain(divisor) => {
                         let mut cancelled = Vec::new();
@@ -482,7 +515,8 @@ mod tests {
 
     #[test]
     fn a_timer_is_small() {
-        assert!(size_of::<Place>() + size_of::<Cell<u64>>() <= 40);
+        assert_eq!(size_of::<Place<[u64; 3]>>(), 40);
+        assert!(size_of::<Place<u64>>() + size_of::<Cell<u64>>() <= 48);
         assert_eq!(size_of::<Option<TimerKey>>(), 8);
     }
 

@@ -9,13 +9,16 @@ use syn::visit::Visit;
 const LAYERS: &[&[&str]] = &[
     &["id", "error", "digest", "types", "panics", "cache", "wheel"],
     &["mailbox", "statechart"],
+    &["registry"],
     &["actor"],
     &["charted"],
     &["world"],
     &["supervision"],
     &["systems"],
     &["border"],
-    &["throng", "plugin", "prelude", "lib"],
+    &["throng"],
+    &["plugin", "testkit"],
+    &["prelude", "lib"],
 ];
 
 /// Edges that break the rule and are allowed, each with its reason.

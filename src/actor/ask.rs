@@ -93,7 +93,7 @@ pub struct ReplyTo<R> {
 
 impl<R: Send + 'static> ReplyTo<R> {
     pub(crate) fn new(key: AskKey) -> Self {
-        Self { ticket: Ticket { key, is_used: false }, answers: PhantomData }
+        Self { ticket: Ticket::new(key), answers: PhantomData }
     }
 
     /// Answers from any thread. From a thread of its own it arrives with the next tick.
@@ -118,6 +118,10 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    pub(crate) fn new(key: AskKey) -> Self {
+        Self { key, is_used: false }
+    }
+
     /// Ends the debt.
     pub(crate) fn redeem(mut self) -> AskKey {
         self.is_used = true;

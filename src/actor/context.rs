@@ -19,6 +19,7 @@ use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, Outbo
 use crate::error::SpawnError;
 use crate::id::{ActorId, Kind};
 use crate::mailbox::Shout;
+use crate::registry::Registry;
 use crate::types::TypeMap;
 
 /// Hooks draw from other streams than the handler calls of the same round.
@@ -37,6 +38,7 @@ pub(crate) struct TurnEnv<'a> {
     /// The time that a tick stands for.
     pub(crate) tick_period: Duration,
     pub(crate) world: WorldNo,
+    pub(crate) registry: &'a Registry,
     /// Counts passes and sessions of hooks.
     pub(crate) moment: u64,
 }
@@ -175,6 +177,10 @@ impl<'a> Turn<'a> {
         self.env.world
     }
 
+    pub(crate) fn registry(&self) -> &'a Registry {
+        self.env.registry
+    }
+
     pub(crate) fn moment(&self) -> u64 {
         self.env.moment
     }
@@ -221,7 +227,7 @@ impl<'a> Turn<'a> {
         A::Msg: Clone + Sync,
     {
         let Some(kind) = self.kind_of::<A>() else { panic!("{}", SpawnError::not_registered::<A>()) };
-        let shout = Shout { from: Some(self.me.get()), make: Box::new(move || msg.clone()) };
+        let shout = Shout { from: Some(self.me.get()), make: Box::new(move || msg.clone()), audience: None };
         self.outbox.with(|outbox| outbox.shout::<A>(kind, shout));
     }
 
@@ -269,7 +275,7 @@ impl<'a> Turn<'a> {
         Ok(ActorRef::from_id(id))
     }
 
-    fn kind_of<A: HasMailbox>(&self) -> Option<Kind> {
+    pub(crate) fn kind_of<A: HasMailbox>(&self) -> Option<Kind> {
         self.env.kinds.get(&TypeId::of::<A>()).copied()
     }
 

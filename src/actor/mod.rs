@@ -14,8 +14,11 @@ mod crowd;
 mod exit;
 mod failure;
 mod fate;
+mod naming;
 mod nursery;
+mod offload;
 mod outbox;
+mod pool;
 mod refs;
 mod returns;
 mod timer;
@@ -29,15 +32,20 @@ pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
 pub use exit::{ExitReason, MonitorRef, Notice};
 pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
+pub use naming::Topic;
+pub use offload::JobError;
 pub use outbox::OutletPort;
+pub use pool::{Pool, Router, Routing};
 pub use refs::{ActorRef, Destination, Recipient};
 
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
+pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
+pub(crate) use offload::{Go, Job};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
-pub(crate) use returns::{AtWork, Desk, End, WorldNo, drop_because, works_for};
+pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
 pub(crate) use timer::{Load, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.

@@ -15,6 +15,8 @@ use std::marker::PhantomData;
 
 use super::ask::{Answer, PendingAsk};
 use super::exit::Order;
+use super::naming::Change;
+use super::offload::Job;
 use super::returns::{Return, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
@@ -53,6 +55,10 @@ pub(crate) enum Act {
     Leave(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
+    /// Change names or members.
+    Change(Change),
+    /// Run a job outside the tick.
+    Job(Job),
     /// End an ask with an answer.
     Answer(Answer),
     /// End an ask, for something that is no deed of a call.

@@ -13,6 +13,9 @@ use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Sender};
 use thiserror::Error;
 
+#[cfg(feature = "testkit")]
+use super::faults::break_batch;
+use super::offload::take_results;
 use crate::actor::{Act, Destination, Outbox, Turn, WorldNo};
 use crate::id::ActorId;
 use crate::systems::{Engine, begin_tick};
@@ -331,15 +334,19 @@ impl Drop for InletDrain {
 pub(crate) fn drain_inlet(world: &mut World) {
     Engine::scope(world, |engine, world| {
         begin_tick(engine);
+        take_results(engine, world);
         let Some(inlet) = world.get_resource::<InletDrain>() else { return };
         // What arrives while it is drained belongs to the next tick.
-        let batch = inlet.channel.len();
-        if batch == 0 {
+        let batch = inlet.channel.try_iter().take(inlet.channel.len());
+        #[cfg(feature = "testkit")]
+        let batch = break_batch(world, engine.hub.tick, batch.collect());
+        let mut batch = batch.into_iter().peekable();
+        if batch.peek().is_none() {
             return;
         }
         let (env, outbox) = engine.hub.desk();
         let host = Turn::new(outbox, env, &[], ActorId::new(0, 0, 1));
-        for inbound in inlet.channel.try_iter().take(batch) {
+        for inbound in batch {
             outbox.with(Outbox::begin);
             inbound.post(&host);
         }

@@ -7,7 +7,10 @@
 //! reader that is too slow loses values, which is counted, and never stops the world.
 
 mod ask;
+#[cfg(feature = "testkit")]
+mod faults;
 mod inlet;
+mod offload;
 mod outlet;
 mod pace;
 
@@ -15,6 +18,9 @@ pub use ask::PendingReply;
 pub use inlet::{Inlet, SendError, TrySendError};
 pub use pace::{Pace, PaceReport};
 
+#[cfg(feature = "testkit")]
+pub(crate) use faults::{BatchFault, BatchFaults};
 pub(crate) use inlet::{InletDrain, drain_inlet};
+pub(crate) use offload::Jobs;
 pub(crate) use outlet::{Outlets, fill_outlets};
 pub(crate) use pace::Pacer;

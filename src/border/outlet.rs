@@ -7,6 +7,7 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Sender};
 
+use super::offload::start_jobs;
 use crate::actor::OutletPort;
 use crate::mailbox::DeadLetter;
 use crate::systems::{Engine, LifeEvent};
@@ -85,6 +86,7 @@ impl Outlets {
 /// The system of [`ThrongSystems::Outlet`](crate::ThrongSystems::Outlet).
 pub(crate) fn fill_outlets(world: &mut World) {
     Engine::scope(world, |engine, world| {
+        start_jobs(engine, world);
         for (outward, end) in engine.hub.asks.outward.drain(..) {
             outward.0(end);
         }

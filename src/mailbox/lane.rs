@@ -25,6 +25,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Audience;
 use super::shelf::{Segment, Shelf, segment_messages};
 use crate::cache::prefetch;
 use crate::id::ActorId;
@@ -37,10 +38,19 @@ pub(crate) struct Envelope<M> {
     pub(crate) msg: M,
 }
 
-/// A message to every actor of a type: one copy, which each reader clones when it reads.
+/// A message to every actor of a type, or to those of an audience: one copy, which each reader clones when it
+/// reads.
 pub(crate) struct Shout<M> {
     pub(crate) from: Option<ActorId>,
     pub(crate) make: Box<dyn Fn() -> M + Send + Sync>,
+    /// `None` if it is for all.
+    pub(crate) audience: Option<Arc<Audience>>,
+}
+
+impl<M> Shout<M> {
+    fn reaches(&self, block: u32) -> bool {
+        self.audience.as_ref().is_none_or(|audience| audience.has_block(block))
+    }
 }
 
 impl<M> fmt::Debug for Shout<M> {
@@ -197,8 +207,13 @@ impl<M> Lane<M> {
         self.touched.is_empty() && self.shouts.is_empty()
     }
 
-    pub(crate) fn has_shouts(&self) -> bool {
-        !self.shouts.is_empty()
+    /// Blocks that its shouts reach, each maybe more than once, of so many that there are.
+    pub(crate) fn shouted_at(&self, blocks: u32) -> impl Iterator<Item = u32> {
+        self.shouts.iter().flat_map(move |shouted| {
+            let audience = shouted.shout.audience.as_deref();
+            let all = if audience.is_none() { 0..blocks } else { 0..0 };
+            all.chain(audience.into_iter().flat_map(Audience::blocks))
+        })
     }
 
     /// Blocks with mail, in the order of first use.
@@ -221,7 +236,7 @@ impl<M> Lane<M> {
             segments.push(std::mem::take(&mut bucket.tail));
         }
         let at = |s: &Shouted<M>| s.lengths.iter().find(|(b, _)| *b == block).map_or(0, |(_, len)| *len);
-        let shouts = self.shouts.iter().map(|s| (at(s), s.shout.clone())).collect();
+        let shouts = self.shouts.iter().filter(|s| s.shout.reaches(block)).map(|s| (at(s), s.shout.clone())).collect();
         Part { segments, shouts }
     }
 
@@ -306,7 +321,7 @@ mod tests {
     fn a_shout_remembers_its_place() {
         let mut lane = Lane::default();
         push(&mut lane, 3, 1);
-        lane.shout(Shout { from: None, make: Box::new(|| 9) });
+        lane.shout(Shout { from: None, make: Box::new(|| 9), audience: None });
         push(&mut lane, 3, 2);
         let part = lane.take(0);
         assert_eq!(part.shouts[0].0, 1);

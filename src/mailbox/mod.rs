@@ -15,6 +15,7 @@
 //!
 //! Nothing here knows bevy.
 
+mod audience;
 mod config;
 mod dead_letter;
 mod kept;
@@ -26,6 +27,7 @@ pub use config::{ConfigError, MailboxConfig, Overflow};
 pub use dead_letter::{DeadLetter, DeadReason};
 pub use stats::MailStats;
 
+pub(crate) use audience::Audience;
 pub(crate) use kept::KeptMail;
 pub(crate) use lane::{Envelope, Lane, Part, Shout};
 pub(crate) use shelf::{Segment, SegmentReader};

@@ -25,7 +25,7 @@ use super::engine::Engine;
 use super::hub::Hub;
 use crate::actor::{Act, Actor, AskError, AskKey, Context, End, Failure, FailureKind, GoOn, Outbox, Outward, PendingAsk, Signal, Wish};
 use crate::digest::Digester;
-use crate::id::ActorId;
+use crate::id::{ActorId, Kind};
 use crate::panics;
 use crate::world::{Life, Mailbox, Roster};
 
@@ -189,42 +189,61 @@ impl Engine {
             match act {
                 Act::Answer(answer) => self.hub.end_ask(answer.ticket.redeem(), Some(answer.from), Ok(answer.value)),
                 Act::Return(back) => self.hub.end_ask(back.key, None, back.end),
-                Act::Stop(_) | Act::Leave(_) | Act::Emit { .. } => {}
+                Act::Stop(_) | Act::Leave(_) | Act::Emit { .. } | Act::Change(_) | Act::Job(_) => {}
             }
         }
     }
 
     /// Lets those go on whose asks are over.
     pub(super) fn go_on(&mut self, world: &mut World) {
+        if self.hub.asks.ended.is_empty() {
+            return;
+        }
         let mut ended = std::mem::take(&mut self.hub.asks.ended);
         // Stable: the order within a type stays.
         ended.sort_by_key(|ask| ask.asker.kind());
-        while let Some(last) = ended.last() {
-            let kind = last.asker.kind();
-            let first = ended.partition_point(|ask| ask.asker.kind() < kind);
-            let mut stalled = self.runners[kind as usize].go_on(world, &mut self.hub, ended.split_off(first));
-            self.hub.asks.stalled.append(&mut stalled);
-            if self.runners[kind as usize].has_mail() {
-                self.awake.wake(kind);
-            }
+        let last_kind = ended.last().map(|ask| ask.asker.kind());
+        while ended.first().map(|ask| ask.asker.kind()) != last_kind {
+            let kind = ended[0].asker.kind();
+            let others = ended.partition_point(|ask| ask.asker.kind() == kind);
+            let others = ended.split_off(others);
+            self.go_on_all(world, kind, &mut ended);
+            ended = others;
+        }
+        if let Some(kind) = last_kind {
+            self.go_on_all(world, kind, &mut ended);
+        }
+        // For its memory. Nothing is ended by going on, but at the end of a later round.
+        if self.hub.asks.ended.is_empty() {
+            self.hub.asks.ended = ended;
+        }
+    }
+
+    /// Lets those of one type go on.
+    fn go_on_all(&mut self, world: &mut World, kind: Kind, ended: &mut Vec<EndedAsk>) {
+        let runner = &mut self.runners[kind as usize];
+        runner.go_on(world, &mut self.hub, ended);
+        self.hub.asks.stalled.append(ended);
+        if runner.has_mail() {
+            self.awake.wake(kind);
         }
     }
 }
 
-/// Runs continuations; gives them back if they cannot run now.
+/// Runs continuations; leaves them there if they cannot run now.
 pub(super) fn go_on<A: Actor>(
     behaviour: &mut ActorBehaviour<A>,
     world: &mut World,
     hub: &mut Hub,
     roster: &mut Roster<A>,
-    ended: Vec<EndedAsk>,
-) -> Vec<EndedAsk> {
+    ended: &mut Vec<EndedAsk>,
+) {
     if !behaviour.params_are_there(world) {
-        return ended;
+        return;
     }
     let outcome = behaviour.with_context(world, hub, |context, world| {
         let mut session = Session { context, world, roster, outcome: Outcome::default() };
-        ended.into_iter().for_each(|ask| session.go_on(ask));
+        ended.drain(..).for_each(|ask| session.go_on(ask));
         session.outcome
     });
     let mut outcome = outcome.unwrap_or_default();
@@ -233,7 +252,6 @@ pub(super) fn go_on<A: Actor>(
     hub.asks.stats.dropped += outcome.dropped;
     hub.signals.append(&mut outcome.failed);
     roster.due.append(&mut outcome.due);
-    Vec::new()
 }
 
 /// What came of continuations.

@@ -99,9 +99,9 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
         Err(Some(notice))
     }
 
-    /// Lets actors go on whose asks are over; gives back those who cannot run now.
-    fn go_on(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
-        Vec::new()
+    /// Lets actors go on whose asks are over; leaves those there who cannot run now.
+    fn go_on(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, ended: &mut Vec<EndedAsk>) {
+        ended.clear();
     }
 
     /// Feeds an actor's state to a digest.
@@ -469,8 +469,8 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         result
     }
 
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
-        asks::go_on(self, world, hub, roster, ended)
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, ended: &mut Vec<EndedAsk>) {
+        asks::go_on(self, world, hub, roster, ended);
     }
 
     fn digest(&self, world: &World, entity: Entity, digester: &mut Digester) {

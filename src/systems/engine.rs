@@ -13,11 +13,13 @@ use super::asks::AskStats;
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
+use super::jobs::JobMode;
 use super::keeper::{Keeper, Runner};
 use super::lives::{LifeStep, Lives};
+use super::pools::Grow;
 use super::tick::WakeList;
 use super::timers::Timers;
-use crate::actor::{Actor, ActorRefs, AtWork, Desk, ExitReason, HasMailbox, Newborn, WorldNo};
+use crate::actor::{Actor, ActorRefs, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -29,6 +31,10 @@ use std::any::{Any, TypeId, type_name};
 
 /// Rounds that a tick runs at most if nothing else is set.
 const ROUNDS_MAX_DEFAULT: u32 = 10_000;
+
+/// Threads for offloaded jobs, and jobs in flight, if nothing else is set.
+const JOB_THREADS_DEFAULT: usize = 4;
+const JOBS_MAX_DEFAULT: usize = 1_024;
 
 /// Generations of actors that a shutdown stops: actors whose end spawned others.
 const HEIRS_MAX: u32 = 100;
@@ -50,6 +56,9 @@ pub struct ThrongOptions {
     pub(crate) sharing: Sharing,
     pub(crate) inlet_capacity: usize,
     pub(crate) tick_period: Duration,
+    job_mode: JobMode,
+    job_threads: usize,
+    jobs_max: usize,
 }
 
 impl ThrongOptions {
@@ -63,6 +72,9 @@ impl ThrongOptions {
             sharing: Sharing::Auto,
             inlet_capacity: 65_536,
             tick_period: TICK_PERIOD_DEFAULT,
+            job_mode: JobMode::Threads,
+            job_threads: JOB_THREADS_DEFAULT,
+            jobs_max: JOBS_MAX_DEFAULT,
         }
     }
 
@@ -103,6 +115,32 @@ impl ThrongOptions {
     pub fn tick_period(mut self, period: Duration) -> Self {
         self.tick_period = period;
         self
+    }
+
+    /// Sets how many threads run offloaded jobs; 4 by default, started with the first job. 0 counts as 1.
+    #[must_use]
+    pub fn job_threads(mut self, threads: usize) -> Self {
+        self.job_threads = threads;
+        self
+    }
+
+    /// Sets how many offloaded jobs may be in flight; further ones are [refused](crate::JobError::Full). 1,024
+    /// by default.
+    #[must_use]
+    pub fn jobs_max(mut self, jobs: usize) -> Self {
+        self.jobs_max = jobs;
+        self
+    }
+
+    /// Sets how offloaded jobs are run.
+    #[must_use]
+    pub fn jobs(mut self, mode: JobMode) -> Self {
+        self.job_mode = mode;
+        self
+    }
+
+    pub(crate) fn job_settings(&self) -> (JobMode, usize, usize) {
+        (self.job_mode.clone(), self.job_threads, self.jobs_max)
     }
 
     /// Runs every round on the calling thread (`false`) or cuts up even the smallest (`true`), instead
@@ -180,6 +218,10 @@ pub(crate) struct Engine {
     /// Values for the outside, in order, by port.
     pub(crate) emitted: Vec<(u32, Box<dyn Any + Send>)>,
     pub(crate) dead_letters: Vec<DeadLetter>,
+    /// How to make members, by pool.
+    pub(super) pool_makers: Vec<Grow>,
+    /// Jobs for outside the tick, in order.
+    pub(crate) jobs: Vec<Job>,
 }
 
 /// The engine's place in the world; empty while it is at work.
@@ -210,6 +252,8 @@ impl Engine {
             stats: Stats::default(),
             emitted: Vec::new(),
             dead_letters: Vec::new(),
+            pool_makers: Vec::new(),
+            jobs: Vec::new(),
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();
@@ -424,6 +468,7 @@ impl Engine {
         }
         self.lives.digest(&mut digester);
         self.hub.digest_asks(&mut digester);
+        self.digest_registry(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

@@ -8,6 +8,7 @@ use super::asks::Asks;
 use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Signal, TurnEnv, WorldNo};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
+use crate::registry::Registry;
 use crate::types::TypeMap;
 use crate::world::Family;
 
@@ -50,6 +51,7 @@ pub(crate) struct Hub {
     pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) asks: Asks,
+    pub(crate) registry: Registry,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) unroutable: u64,
     pub(crate) world: WorldNo,
@@ -90,6 +92,7 @@ impl Hub {
             orders: Vec::new(),
             signals: Vec::new(),
             asks: Asks::default(),
+            registry: Registry::default(),
             dead: Vec::new(),
             unroutable: 0,
             world: WorldNo::default(),
@@ -145,6 +148,7 @@ impl Hub {
             sessions: self.sessions,
             tick_period: self.tick_period,
             world: self.world,
+            registry: &self.registry,
             moment: self.moment,
         }
     }

@@ -63,8 +63,10 @@ pub(crate) trait Runner: Send {
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
     fn all_ids(&self) -> Vec<ActorId>;
-    /// Lets actors go on whose asks are over; gives back those who cannot run now.
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk>;
+    /// Messages that wait in an actor's mailbox.
+    fn queued(&self, world: &mut World, id: ActorId) -> u32;
+    /// Lets actors go on whose asks are over; leaves those there who cannot run now.
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: &mut Vec<EndedAsk>);
 }
 
 pub(crate) struct Keeper<A: HasMailbox> {
@@ -269,6 +271,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
                 self.set_place(id, Place::NONE);
                 hub.family.remove(id);
                 hub.ended += 1;
+                hub.registry.names.release(id);
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -290,6 +293,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             self.set_place(id, Place::NONE);
             hub.family.remove(id);
             hub.ended += 1;
+            hub.registry.names.release(id);
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }
@@ -337,8 +341,12 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
     }
 
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: Vec<EndedAsk>) -> Vec<EndedAsk> {
-        self.behaviour.go_on(world, hub, &mut self.roster, ended)
+    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: &mut Vec<EndedAsk>) {
+        self.behaviour.go_on(world, hub, &mut self.roster, ended);
+    }
+
+    fn queued(&self, world: &mut World, id: ActorId) -> u32 {
+        self.with_held(world, id, |held| held.queued() as u32).unwrap_or(0)
     }
 
     fn all_ids(&self) -> Vec<ActorId> {

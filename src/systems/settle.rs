@@ -184,13 +184,19 @@ impl Engine {
         self.end_asks(&mut acts);
         self.go_on(world);
         let mut stops = Vec::new();
-        for act in acts {
+        for act in acts.drain(..) {
             match act {
                 Act::Stop(id) => stops.push((id, false)),
                 Act::Leave(id) => stops.push((id, true)),
                 Act::Emit { port, value } => self.emitted.push((port, value)),
+                Act::Change(change) => self.change(change),
+                Act::Job(job) => self.jobs.push(job),
                 Act::Answer(_) | Act::Return(_) => unreachable!("invariant: taken out above"),
             }
+        }
+        // For its memory.
+        if self.hub.acts.is_empty() {
+            self.hub.acts = acts;
         }
         for group in stops.chunk_by(|a, b| a.1 == b.1) {
             let ids: Vec<ActorId> = group.iter().map(|stop| stop.0).collect();

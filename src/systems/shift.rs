@@ -24,7 +24,7 @@ use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 use super::lens::Lens;
 use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
-use crate::id::{ActorId, BLOCK, Kind};
+use crate::id::{ActorId, BLOCK, BLOCK_BITS, Kind};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
 use crate::panics;
 use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
@@ -436,8 +436,15 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     }
 
     fn shout_each<const COUNT: bool>(&mut self, slots: &mut Range<u32>, shout: &Shout<A::Msg>, diverts_all: bool) {
+        let members = shout.audience.as_ref().map(|audience| audience.of_block(slots.start >> BLOCK_BITS));
         for slot in slots {
-            let Some(to) = self.lens.holder(slot) else { continue };
+            let generation = members.map(|members| members.map_or(0, |members| members[slot as usize % BLOCK]));
+            if generation == Some(0) {
+                continue;
+            }
+            let Some(to) = self.lens.holder(slot).filter(|to| generation.is_none_or(|generation| generation == to.generation())) else {
+                continue;
+            };
             self.scratch.tally.sent += 1;
             self.scratch.tally.handled += 1;
             if diverts_all {

@@ -102,9 +102,9 @@ impl<A: HasMailbox> TypeTimers for Keeper<A> {
         let mut settings = outbox.timers.take::<A>(kind);
         let set = settings.len();
         for setting in settings.drain(..) {
-            let key = self.wheel.set(setting.due, setting.timer);
-            if let Some(place) = setting.name {
-                named[place as usize] = Some((kind, key));
+            match setting.name {
+                Some(place) => named[place as usize] = Some((kind, self.wheel.set(setting.due, setting.timer))),
+                None => self.wheel.set_for_good(setting.due, setting.timer),
             }
         }
         outbox.timers.give_back::<A>(kind, settings);
@@ -182,7 +182,10 @@ impl<A: HasMailbox> Keeper<A> {
 
 /// The system of [`ThrongSystems::Timers`](super::ThrongSystems::Timers).
 pub(crate) fn fire_timers(world: &mut World) {
-    Engine::scope(world, |engine, _| engine.fire_timers());
+    Engine::scope(world, |engine, world| {
+        engine.tend_pools(world);
+        engine.fire_timers();
+    });
 }
 
 impl Engine {

@@ -163,9 +163,7 @@ impl<A: HasMailbox> Roster<A> {
         }
         for slot in &mut self.pending {
             let lane = lane::<A>(slot);
-            if lane.has_shouts() {
-                blocks.extend(0..self.slots.blocks());
-            }
+            blocks.extend(lane.shouted_at(self.slots.blocks()));
             blocks.extend_from_slice(lane.touched());
         }
         blocks.extend(self.due.iter().map(|slot| slot >> crate::id::BLOCK_BITS));
