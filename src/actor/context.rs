@@ -13,7 +13,7 @@ use bevy_ecs::system::SystemParamItem;
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::outbox::{Act, OutletPort};
+use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
 use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
 use crate::error::SpawnError;
@@ -283,14 +283,14 @@ impl<'a> Turn<'a> {
     /// becomes dead letters.
     pub fn stop_self(&self) {
         let me = self.me.get();
-        self.outbox.with(|outbox| outbox.act(Act::Leave(me)));
+        self.outbox.with(|outbox| outbox.stop(Stop { id: me, leaves: true }));
         self.wish(Wish::STOP);
     }
 
     /// Stops an actor and its children when the round ends. Stopping goes past user mail.
     pub fn stop(&self, actor: impl Into<ActorId>) {
         let actor = actor.into();
-        self.outbox.with(|outbox| outbox.act(Act::Stop(actor)));
+        self.outbox.with(|outbox| outbox.stop(Stop { id: actor, leaves: false }));
     }
 
     /// Hands a value to the outside when the tick ends.

@@ -1,7 +1,7 @@
 //! What a handler can do about lives: its own end, links, monitors, signals.
 
 use super::exit::Order;
-use super::{Act, ExitReason, MonitorRef, Turn, Wish};
+use super::{ExitReason, MonitorRef, Stop, Turn, Wish};
 use crate::id::ActorId;
 
 /// Lives and deaths. All of it acts, in the order asked for, when the round is settled, and only if the
@@ -24,7 +24,7 @@ impl Turn<'_> {
     /// on without it and keeps its spec, unless it is temporary. Elsewhere the same as
     /// [`Turn::stop_self`]. (OTP: `ignore`.)
     pub fn ignore(&self) {
-        self.outbox().with(|outbox| outbox.act(Act::Leave(self.id())));
+        self.outbox().with(|outbox| outbox.stop(Stop { id: self.id(), leaves: true }));
         self.wish(Wish::STOP | Wish::IGNORE);
     }
 

@@ -44,7 +44,7 @@ pub(crate) use exit::Order;
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
 pub(crate) use offload::{Go, Job};
-pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal};
+pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
 pub(crate) use timer::{Load, Timer, TimerSpec};
 

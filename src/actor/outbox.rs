@@ -49,10 +49,6 @@ impl<T> fmt::Debug for OutletPort<T> {
 
 /// What a handler wants done when the round ends.
 pub(crate) enum Act {
-    /// Stop this actor.
-    Stop(ActorId),
-    /// Stop this actor, by its own wish.
-    Leave(ActorId),
     /// Hand a value to the outside.
     Emit { port: u32, value: Box<dyn Any + Send> },
     /// Change names or members.
@@ -63,6 +59,15 @@ pub(crate) enum Act {
     Answer(Answer),
     /// End an ask, for something that is no deed of a call.
     Return(Return),
+}
+
+/// An actor to be stopped when the round ends. Apart from the other deeds, since there may be as many as
+/// actors.
+#[derive(Clone, Copy)]
+pub(crate) struct Stop {
+    pub(crate) id: ActorId,
+    /// By its own wish.
+    pub(crate) leaves: bool,
 }
 
 /// What the engine learned while it handled mail; applied when the round ends, never undone.
@@ -159,6 +164,7 @@ enum Deed {
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
+    Stop,
     Timer { kind: Kind },
     TimerCancelled,
     Ask,
@@ -185,7 +191,8 @@ impl Note {
             3 => Deed::Timer { kind },
             4 => Deed::TimerCancelled,
             5 => Deed::Ask,
-            _ => Deed::Order,
+            6 => Deed::Order,
+            _ => Deed::Stop,
         }
     }
 }
@@ -202,6 +209,7 @@ impl From<Deed> for Note {
             Deed::TimerCancelled => (4, 0),
             Deed::Ask => (5, 0),
             Deed::Order => (6, 0),
+            Deed::Stop => (7, 0),
         };
         Self(Self::OTHER | number << 16 | u32::from(kind))
     }
@@ -229,6 +237,7 @@ pub(crate) struct Outbox {
     /// Parents with the children they had in this pass, in order.
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
+    pub(crate) stops: Vec<Stop>,
     /// Orders about lives, with those who gave them.
     pub(crate) orders: Vec<(ActorId, Order)>,
     pub(crate) signals: Vec<Signal>,
@@ -321,6 +330,12 @@ impl Outbox {
         lane.expect("invariant: the kind was looked up by its actor type").shout(shout);
         self.dirty.push(kind);
         self.log.push(Deed::Shout { kind }.into());
+    }
+
+    /// Notes who is to stop.
+    pub(crate) fn stop(&mut self, stop: Stop) {
+        self.stops.push(stop);
+        self.log.push(Deed::Stop.into());
     }
 
     /// Notes a wish.
@@ -434,6 +449,7 @@ impl Outbox {
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
+                Deed::Stop => drop(self.stops.pop()),
                 Deed::Timer { kind } => self.timers.undo_set(kind),
                 Deed::Ask => {
                     self.asks_made -= 1;
@@ -471,7 +487,7 @@ impl Outbox {
     pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> bool {
         self.take_returns();
         self.dirty == [kind]
-            && self.acts.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
+            && self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
             && self.lanes[kind as usize].lane_mut::<A>().is_some_and(|lane| lane.exchange_only_segment(empty))
     }
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 #[cfg(feature = "testkit")]
 use super::faults::break_batch;
 use super::offload::take_results;
-use crate::actor::{Act, Destination, Outbox, Turn, WorldNo};
+use crate::actor::{Destination, Outbox, Stop, Turn, WorldNo};
 use crate::id::ActorId;
 use crate::systems::{Engine, begin_tick};
 
@@ -110,7 +110,7 @@ struct StopOrder(ActorId);
 
 impl Inbound for StopOrder {
     fn post(self: Box<Self>, host: &Turn<'_>) {
-        host.outbox().with(|outbox| outbox.act(Act::Stop(self.0)));
+        host.outbox().with(|outbox| outbox.stop(Stop { id: self.0, leaves: false }));
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self

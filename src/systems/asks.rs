@@ -189,7 +189,7 @@ impl Engine {
             match act {
                 Act::Answer(answer) => self.hub.end_ask(answer.ticket.redeem(), Some(answer.from), Ok(answer.value)),
                 Act::Return(back) => self.hub.end_ask(back.key, None, back.end),
-                Act::Stop(_) | Act::Leave(_) | Act::Emit { .. } | Act::Change(_) | Act::Job(_) => {}
+                Act::Emit { .. } | Act::Change(_) | Act::Job(_) => {}
             }
         }
     }

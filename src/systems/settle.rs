@@ -17,7 +17,7 @@ use super::behaviour::Ending;
 use super::engine::Engine;
 use super::lives::{How, LifeStep};
 use super::node::Place;
-use crate::actor::{Act, ExitReason, Failure, Notice, Signal};
+use crate::actor::{Act, ExitReason, Failure, Notice, Signal, Stop};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadLetter, DeadReason};
 use crate::supervision::Failed;
@@ -50,6 +50,7 @@ impl Engine {
         }
         let mut signals = std::mem::take(&mut self.hub.signals);
         let acts = std::mem::take(&mut self.hub.acts);
+        let stops = std::mem::take(&mut self.hub.stops);
         if self.heed(world, &mut signals) {
             // The list goes back for its memory, in front of what came meanwhile.
             signals.append(&mut self.hub.signals);
@@ -57,6 +58,7 @@ impl Engine {
             self.supervise(world);
         }
         self.carry_out(world, acts);
+        self.carry_out_stops(world, &stops);
         self.log_dead();
         self.hub.take_returns();
         self.gather();
@@ -183,11 +185,8 @@ impl Engine {
     fn carry_out(&mut self, world: &mut World, mut acts: Vec<Act>) {
         self.end_asks(&mut acts);
         self.go_on(world);
-        let mut stops = Vec::new();
         for act in acts.drain(..) {
             match act {
-                Act::Stop(id) => stops.push((id, false)),
-                Act::Leave(id) => stops.push((id, true)),
                 Act::Emit { port, value } => self.emitted.push((port, value)),
                 Act::Change(change) => self.change(change),
                 Act::Job(job) => self.jobs.push(job),
@@ -198,9 +197,12 @@ impl Engine {
         if self.hub.acts.is_empty() {
             self.hub.acts = acts;
         }
-        for group in stops.chunk_by(|a, b| a.1 == b.1) {
-            let ids: Vec<ActorId> = group.iter().map(|stop| stop.0).collect();
-            let reason = if group[0].1 { ExitReason::Normal } else { ExitReason::Shutdown };
+    }
+
+    fn carry_out_stops(&mut self, world: &mut World, stops: &[Stop]) {
+        for group in stops.chunk_by(|a, b| a.leaves == b.leaves) {
+            let ids: Vec<ActorId> = group.iter().map(|stop| stop.id).collect();
+            let reason = if group[0].leaves { ExitReason::Normal } else { ExitReason::Shutdown };
             self.stop(world, &ids, &reason);
         }
     }
