@@ -84,7 +84,11 @@ impl<R: Route, const ALL: bool> Member<R, ALL> {
 }
 
 pub fn run<R: Route>(ticks: &Ticks, actors: u32, rounds: u32, route: R) -> Outcome {
-    if route.senders() == actors { run_with::<R, true>(ticks, actors, rounds, route) } else { run_with::<R, false>(ticks, actors, rounds, route) }
+    if route.senders() == actors {
+        run_with::<R, true>(ticks, actors, rounds, route)
+    } else {
+        run_with::<R, false>(ticks, actors, rounds, route)
+    }
 }
 
 fn run_with<R: Route, const ALL: bool>(ticks: &Ticks, actors: u32, rounds: u32, route: R) -> Outcome {
