@@ -178,8 +178,8 @@ impl<M: Model> Chart<M> {
                 let _ = writeln!(picture, "{indent}[*] --> {}", self.mark(initial.into()));
             }
         }
-        for (number, child) in node.children.or(node.histories).ascending().enumerate() {
-            if node.kind == NodeKind::Parallel && number > 0 && node.children.has(child) {
+        for child in node.children.or(node.histories).ascending() {
+            if node.kind == NodeKind::Parallel && node.children.has(child) && node.children.first() != Some(child) {
                 let _ = writeln!(picture, "{indent}--");
             }
             self.draw(child, depth, picture);
