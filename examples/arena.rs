@@ -200,6 +200,7 @@ fn count(throng: &mut Throng, fighters: &[Ref]) -> [usize; 5] {
     counts
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long a tick takes is shown, and nothing else depends on it")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>());
     let count_all = arguments.next().transpose()?.unwrap_or(100_000);
