@@ -29,6 +29,7 @@ pub(super) struct Scxml<'a> {
     pub(super) data: Data,
     /// Ids of states without children.
     pub(super) leaves: Vec<String>,
+    histories: Vec<String>,
 }
 
 fn is_state(node: &Node<'_, '_>) -> bool {
@@ -67,7 +68,8 @@ impl<'a> Scxml<'a> {
             data.set(id, value);
         }
         let leaves = root.descendants().filter(|node| is_state(node) && !node.children().any(|child| is_state(&child))).map(id).collect();
-        Ok(Self { document, data, leaves })
+        let histories = root.descendants().filter(|node| node.tag_name().name() == "history").map(id).collect();
+        Ok(Self { document, data, leaves, histories })
     }
 
     /// Writes the chart down, with so many ticks for a millisecond.
@@ -75,7 +77,7 @@ impl<'a> Scxml<'a> {
     where
         M: Model<State = StateId, Event = EventId, Context = Data>,
     {
-        let mut writer = Writer { data: &self.data, names, ms_ticks, problem: None };
+        let mut writer = Writer { data: &self.data, histories: &self.histories, names, ms_ticks, problem: None };
         let definition = Chart::<M>::define("(root)", |root| writer.state(self.document.root_element(), root));
         match writer.problem {
             Some(problem) => Err(problem),
@@ -86,6 +88,7 @@ impl<'a> Scxml<'a> {
 
 struct Writer<'a> {
     data: &'a Data,
+    histories: &'a [String],
     names: &'a mut EventNames,
     ms_ticks: u64,
     problem: Option<String>,
@@ -186,7 +189,7 @@ impl Writer<'_> {
             transition.reenter();
         }
         if let Some(condition) = node.attribute("cond").and_then(|text| self.expression(text)) {
-            transition.guard(guard(&condition));
+            transition.guard(guard(&condition, self.histories));
         }
         self.actions(node, transition);
     }
@@ -276,16 +279,17 @@ fn children_of<'a>(node: Node<'a, 'a>, name: &'static str) -> Option<Node<'a, 'a
     children(node, name).next()
 }
 
-/// Where states are asked for, a guard does it.
-fn guard<M>(expression: &Expression) -> Guard<M>
+/// Where states are asked for, a guard does it. History states are never active.
+fn guard<M>(expression: &Expression, histories: &[String]) -> Guard<M>
 where
     M: Model<State = StateId, Event = EventId, Context = Data>,
 {
     match expression {
+        Expression::In(state) if histories.contains(state) => Guard::test(|_, _| false),
         Expression::In(state) => Guard::is_in(StateId::from(state.as_str())),
-        Expression::Not(inner) => !guard(inner),
-        Expression::Both("&&", a, b) => Guard::all([guard(a), guard(b)]),
-        Expression::Both("||", a, b) => Guard::any([guard(a), guard(b)]),
+        Expression::Not(inner) => !guard(inner, histories),
+        Expression::Both("&&", a, b) => Guard::all([guard(a, histories), guard(b, histories)]),
+        Expression::Both("||", a, b) => Guard::any([guard(a, histories), guard(b, histories)]),
         plain => {
             let plain = plain.clone();
             Guard::test(move |data: &Data, _| plain.holds(data, &|_| false))
