@@ -307,3 +307,69 @@ fn steps_allocate_nothing_once_they_have_begun() {
     assert!(*session.context() >= 500, "it did something");
     assert_eq!(session.status(), Status::Active);
 }
+
+mod outputs {
+    use super::{Actions, Chart, ChartEvent, Model, Session, State};
+
+    #[derive(Clone, Debug, PartialEq, Eq, ChartEvent)]
+    enum Word {
+        Say(String),
+        Stop,
+    }
+
+    struct Talk;
+
+    impl Model for Talk {
+        type State = State;
+        type Event = Word;
+        type Context = String;
+        type Port<'a> = ();
+        type Set = u64;
+    }
+
+    #[test]
+    fn what_a_final_state_gives_out_comes_with_the_done_event_of_its_parent_and_of_the_chart() {
+        let chart = Chart::<Talk>::define("talk", |root| {
+            root.initial(State::A);
+            root.state(State::A, |a| {
+                a.initial(State::B);
+                a.state(State::B, |b| {
+                    b.on(WordKind::Say).go(State::C);
+                });
+                a.end(State::C, |c| {
+                    c.entry().run(|heard, _, _| heard.push('!'));
+                    c.output(|heard, trigger| match trigger.event() {
+                        Some(Word::Say(word)) => Word::Say(format!("{word}{heard}")),
+                        _ => Word::Stop,
+                    });
+                });
+                a.on_done().go(State::D).run(|heard, trigger, _| {
+                    assert_eq!(trigger.event(), None);
+                    if let Some(Word::Say(word)) = trigger.output() {
+                        *heard = word.clone();
+                    }
+                });
+            });
+            root.state(State::D, |d| {
+                d.on(WordKind::Stop).go(State::E);
+            });
+            root.end(State::E, |e| e.output(|heard, _| Word::Say(heard.to_uppercase())));
+        });
+        let mut talk = Session::start(chart.build().expect("the chart is sound").into(), String::new()).expect("it starts");
+        talk.send(Word::Say("hello".to_owned())).expect("it runs");
+        assert_eq!((talk.context().as_str(), talk.active()), ("hello!", vec![State::D]));
+        assert_eq!(talk.configuration().output(), None);
+        talk.send(Word::Stop).expect("it runs");
+        assert_eq!(talk.configuration().output(), Some(&Word::Say("HELLO!".to_owned())));
+    }
+
+    #[test]
+    fn an_output_of_a_state_that_is_not_final_is_an_error() {
+        let chart = Chart::<Talk>::define("talk", |root| {
+            root.initial(State::A);
+            root.state(State::A, |a| a.output(|_, _| Word::Stop));
+        });
+        let error = chart.build().expect_err("the output is never given");
+        assert!(error.to_string().contains("state `A` has an output and is not final"), "{error}");
+    }
+}

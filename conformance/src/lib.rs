@@ -3,5 +3,6 @@
 pub mod gen_statem;
 pub mod otp;
 pub mod report;
+pub mod scxml;
 mod stage;
 pub mod xstate;

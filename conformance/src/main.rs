@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use throng_conformance::report::report;
-use throng_conformance::{gen_statem, otp, xstate};
+use throng_conformance::{gen_statem, otp, scxml, xstate};
 
 /// Runs recorded cases through throng.
 #[derive(Parser)]
@@ -32,6 +32,11 @@ enum Suite {
         /// One case a line, as JSON.
         file: PathBuf,
     },
+    /// SCXML documents with scripts, as SCION's test framework lays them out.
+    Scxml {
+        /// Documents, each `NAME.scxml` with a `NAME.json`, in it and below it.
+        folder: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -39,5 +44,6 @@ fn main() -> ExitCode {
         Suite::Otp { file } => report(&file, otp::run),
         Suite::Xstate { file } => report(&file, xstate::run),
         Suite::GenStatem { file } => report(&file, gen_statem::run),
+        Suite::Scxml { folder } => scxml::report(&folder),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::ops::Range;
 
-use super::definition::{Action, Definition, DelayFn, GuardTree, History, Semantics, StateDef};
+use super::definition::{Action, Definition, DelayFn, GuardTree, History, OutputFn, Semantics, StateDef};
 use super::error::Problem;
 use super::model::Model;
 use super::set::StateSet;
@@ -34,6 +34,8 @@ pub struct Chart<M: Model> {
     pub(super) delays: Vec<Delay<M>>,
     pub(super) targets: Vec<u16>,
     pub(super) masks: Masks<M::Set>,
+    /// For each tag the states that have it.
+    pub(super) tags: Vec<(String, M::Set)>,
     /// How many history states there are.
     pub(super) histories: usize,
     /// Some state keeps events for later.
@@ -99,6 +101,7 @@ pub(super) struct Node<M: Model> {
     pub(super) histories: M::Set,
     /// The kind of its done event.
     pub(super) done: u16,
+    pub(super) output: Option<Box<OutputFn<M>>>,
 }
 
 /// One transition.
@@ -221,6 +224,40 @@ impl<M: Model> Chart<M> {
     #[must_use]
     pub fn names(&self, states: M::Set) -> Vec<&str> {
         states.ascending().filter_map(|at| self.states.get(at)).map(|node| node.text.as_str()).collect()
+    }
+
+    /// Whether one of the states has a tag ([`StateDef::tag`]). O(number of tags).
+    ///
+    /// ```
+    /// # use throng::statechart::{Chart, EventId, Model, Session};
+    /// # struct Light;
+    /// # impl Model for Light {
+    /// #     type State = &'static str; type Event = EventId; type Context = (); type Port<'a> = (); type Set = u64;
+    /// # }
+    /// let chart = Chart::<Light>::define("light", |light| {
+    ///     light.initial("red");
+    ///     light.state("red", |red| {
+    ///         red.tag("stop");
+    ///         red.after(30).go("green");
+    ///     });
+    ///     light.state("green", |_| {});
+    /// })
+    /// .build()?;
+    /// let mut light = Session::start(chart.into(), ())?;
+    /// assert!(light.has_tag("stop"));
+    /// light.advance(30)?;
+    /// assert!(!light.has_tag("stop"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn has_tag(&self, states: M::Set, tag: &str) -> bool {
+        self.tags.iter().any(|(name, tagged)| name == tag && tagged.meets(states))
+    }
+
+    /// The tags of the states, in the order in which the chart first names them.
+    #[must_use]
+    pub fn tags(&self, states: M::Set) -> Vec<&str> {
+        self.tags.iter().filter(|(_, tagged)| tagged.meets(states)).map(|(name, _)| name.as_str()).collect()
     }
 
     /// The name of an event's kind.

@@ -55,6 +55,9 @@ fn shape<M: Model>(state: &StateDef<M>, text: &str, problems: &mut Vec<Problem>)
             }
         }
     }
+    if state.output.is_some() && state.kind != Kind::Final {
+        problems.push(Problem::OutputUnused { state: text() });
+    }
     let acts = !state.on.is_empty() || !state.always.is_empty() || !state.entry.0.is_empty() || !state.exit.0.is_empty();
     if matches!(state.kind, Kind::History(_)) && acts {
         problems.push(Problem::HistoryActs { state: text() });

@@ -56,6 +56,7 @@ impl<M: Model> Compiler<M> {
             delays: Vec::new(),
             targets: Vec::new(),
             masks: Masks::default(),
+            tags: Vec::new(),
             histories: 0,
             defers: false,
             ordered: false,
@@ -126,6 +127,7 @@ impl<M: Model> Compiler<M> {
             always: empty(),
             histories: M::Set::default(),
             done,
+            output: None,
         });
         for child in &state.children {
             let next = self.chart.states.len();
@@ -153,6 +155,8 @@ impl<M: Model> Compiler<M> {
             let targets = self.resolve(&state.default_targets, &place("default"), problems);
             self.chart.states[at].defaults = self.add_targets(targets);
         }
+        state.tags.into_iter().for_each(|tag| self.add_tag(tag, at));
+        self.chart.states[at].output = state.output;
         self.chart.states[at].entry = self.add_actions(state.entry.0);
         self.chart.states[at].exit = self.add_actions(state.exit.0);
         let first_delay = self.chart.delays.len() as u32;
@@ -253,6 +257,13 @@ impl<M: Model> Compiler<M> {
         let first = self.chart.actions.len() as u32;
         self.chart.actions.extend(actions);
         first..self.chart.actions.len() as u32
+    }
+
+    fn add_tag(&mut self, tag: String, at: usize) {
+        match self.chart.tags.iter_mut().find(|(known, _)| *known == tag) {
+            Some((_, tagged)) => *tagged = tagged.with(at),
+            None => self.chart.tags.push((tag, M::Set::one(at))),
+        }
     }
 
     fn prefix(&self, what: &str) -> String {

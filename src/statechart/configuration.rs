@@ -35,6 +35,8 @@ pub(super) struct Memory<M: Model> {
     pub(super) timers: Timers<M::Event>,
     pub(super) postponed: VecDeque<Queued<M::Event>>,
     pub(super) children: Children,
+    /// What the final state gave out that ended the chart.
+    pub(super) output: Option<M::Event>,
     /// The tick at which whoever keeps the clock has been asked to look at the timers.
     wake: Option<u64>,
 }
@@ -111,6 +113,12 @@ impl<M: Model> Configuration<M> {
         }
     }
 
+    /// What the final state gave out that ended the chart ([`StateDef::output`](super::StateDef::output)).
+    #[must_use]
+    pub fn output(&self) -> Option<&M::Event> {
+        self.memory.as_ref()?.output.as_ref()
+    }
+
     /// How many events it keeps for later.
     #[must_use]
     pub fn postponed(&self) -> usize {
@@ -132,6 +140,7 @@ impl<M: Model> Default for Memory<M> {
             timers: Timers::default(),
             postponed: VecDeque::new(),
             children: Children::new(),
+            output: None,
             wake: None,
         }
     }
@@ -148,6 +157,7 @@ where
             timers: self.timers.clone(),
             postponed: self.postponed.clone(),
             children: self.children.clone(),
+            output: self.output.clone(),
             wake: self.wake,
         }
     }
@@ -172,6 +182,7 @@ where
             && self.timers == other.timers
             && self.postponed == other.postponed
             && self.children == other.children
+            && self.output == other.output
     }
 }
 
@@ -196,6 +207,7 @@ where
             memory.timers.hash(state);
             memory.postponed.hash(state);
             memory.children.hash(state);
+            memory.output.hash(state);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::timers::TimerName;
 
 type RunFn<M> = dyn Fn(&mut <M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &mut Step<'_, M>) + Send + Sync;
 type TestFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> bool + Send + Sync;
+pub(super) type OutputFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> <M as Model>::Event + Send + Sync;
 pub(super) type DelayFn<M> = dyn Fn(&<M as Model>::Context) -> u64 + Send + Sync;
 
 /// An action of a state or a transition.
@@ -285,6 +286,8 @@ pub struct StateDef<M: Model> {
     pub(super) delays: Vec<DelayDef<M>>,
     pub(super) deferred: Vec<Descriptor>,
     pub(super) default_targets: Vec<Target<M::State>>,
+    pub(super) tags: Vec<String>,
+    pub(super) output: Option<Box<OutputFn<M>>>,
     pub(super) children: Vec<Self>,
 }
 
@@ -301,6 +304,8 @@ impl<M: Model> StateDef<M> {
             delays: Vec::new(),
             deferred: Vec::new(),
             default_targets: Vec::new(),
+            tags: Vec::new(),
+            output: None,
             children: Vec::new(),
         }
     }
@@ -418,6 +423,20 @@ impl<M: Model> StateDef<M> {
     #[doc(alias = "postpone")]
     pub fn defer(&mut self, kind: <M::Event as ChartEvent>::Kind) {
         self.deferred.push(Descriptor::Kind(kind.index()));
+    }
+
+    /// Puts a tag on the state: a word that several states may share, to be asked for with [`Chart::has_tag`]
+    /// instead of their names.
+    pub fn tag(&mut self, tag: &str) {
+        self.tags.push(tag.to_owned());
+    }
+
+    /// What a final state gives out: an event's value, made when the state is entered, after its entry actions.
+    ///
+    /// It comes with the done event of the state's parent ([`Trigger::output`]). Of a final child of the root it is the
+    /// output of the whole chart ([`Configuration::output`](super::Configuration::output)).
+    pub fn output(&mut self, output: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> M::Event + Send + Sync + 'static) {
+        self.output = Some(Box::new(output));
     }
 
     fn transition(&mut self, descriptor: Descriptor) -> &mut TransitionDef<M> {

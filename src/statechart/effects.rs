@@ -13,6 +13,8 @@ pub(super) enum Queued<E> {
     Event(E),
     /// One of the chart's own, by its kind: a state is done, or a delay is over.
     Own(u16),
+    /// A state is done, with the output of its final child.
+    Output(u16, E),
 }
 
 /// Something asked for.

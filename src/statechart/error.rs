@@ -60,6 +60,12 @@ pub enum Problem {
         /// What it is.
         kind: &'static str,
     },
+    /// A state that is not final has an output.
+    #[error("state `{state}` has an output and is not final: strike it out, or write the state with `end`")]
+    OutputUnused {
+        /// The state.
+        state: String,
+    },
     /// A history state has transitions or actions, which would never run.
     #[error("history state `{state}` has transitions or actions: it is never active, so move them to its parent")]
     HistoryActs {

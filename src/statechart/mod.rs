@@ -25,6 +25,7 @@ mod check;
 mod compile;
 mod configuration;
 mod definition;
+mod describe;
 mod effects;
 mod error;
 mod model;
@@ -35,6 +36,8 @@ mod session;
 mod set;
 mod step;
 mod timers;
+#[cfg(feature = "xstate-json")]
+mod xstate_json;
 
 pub use chart::Chart;
 pub use configuration::{Configuration, Status};
@@ -47,3 +50,5 @@ pub use session::Session;
 pub use set::StateSet;
 pub use step::Outcome;
 pub use timers::TimerName;
+#[cfg(feature = "xstate-json")]
+pub use xstate_json::{Bindings, ImportError, ImportProblem, StateId, XStateMachine};

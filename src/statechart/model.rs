@@ -128,6 +128,9 @@ pub enum Trigger<'a, E> {
     Event(&'a E),
     /// An event of the chart's own, by name: a state is done, or a delay is over.
     Own(&'a str),
+    /// A state is done: the name of its done event, and what its final child gave out
+    /// ([`StateDef::output`](super::StateDef::output)).
+    Output(&'a str, &'a E),
 }
 
 impl<'a, E> Trigger<'a, E> {
@@ -136,7 +139,16 @@ impl<'a, E> Trigger<'a, E> {
     pub fn event(&self) -> Option<&'a E> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Start | Self::Own(_) => None,
+            Self::Start | Self::Own(_) | Self::Output(..) => None,
+        }
+    }
+
+    /// The output of the final state that completed the state whose done event this is.
+    #[must_use]
+    pub fn output(&self) -> Option<&'a E> {
+        match self {
+            Self::Output(_, output) => Some(output),
+            Self::Start | Self::Own(_) | Self::Event(_) => None,
         }
     }
 }

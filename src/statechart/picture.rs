@@ -1,4 +1,4 @@
-//! A chart as a picture for Mermaid, with the active states marked.
+//! A chart as a picture for Mermaid and for Graphviz, with the active states marked.
 
 use std::fmt::Write;
 
@@ -60,6 +60,107 @@ impl<M: Model> Chart<M> {
         picture
     }
 
+    /// The chart as a Graphviz digraph: composite states are clusters, and the states of `active` are filled. Run it
+    /// through `dot -Tsvg`. What it shows of guards and history is as in [`Chart::to_mermaid`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::statechart::{Chart, EventId, EventNames, Model, StateSet};
+    /// # struct Door;
+    /// # impl Model for Door {
+    /// #     type State = &'static str; type Event = EventId; type Context = (); type Port<'a> = (); type Set = u64;
+    /// # }
+    /// # let mut names = EventNames::default();
+    /// # let push = names.id("push");
+    /// # let chart = Chart::<Door>::define("door", |door| {
+    /// #     door.initial("open");
+    /// #     door.state("open", |open| {
+    /// #         open.on(push).go("closed");
+    /// #     });
+    /// #     door.state("closed", |_| {});
+    /// # })
+    /// # .event_names(names)
+    /// # .build()?;
+    /// let picture = chart.to_dot(u64::one(1));
+    /// assert!(picture.starts_with("digraph \"door\" {\n"));
+    /// assert!(picture.contains("s1 -> s2 [label=\"push\"];\n"));
+    /// # Ok::<(), throng::statechart::ChartError>(())
+    /// ```
+    #[must_use]
+    pub fn to_dot(&self, active: M::Set) -> String {
+        let mut picture = format!("digraph \"{}\" {{\n    compound=true;\n    node [shape=box, style=rounded];\n", escape(&self.name));
+        self.dot_children(0, 1, active, &mut picture);
+        if !self.root_is_quiet() {
+            let _ = writeln!(picture, "    s0 [label=\"{}\"];", escape(&self.name));
+        }
+        for transition in &self.transitions {
+            let label = escape(&transition.label);
+            let condition = if transition.guard.is_some() { " [if]" } else { "" };
+            let targets = self.targets(&transition.targets);
+            let targets = if targets.is_empty() { &[transition.source][..] } else { targets };
+            for target in targets {
+                let (source, target) = (transition.source.into(), usize::from(*target));
+                let cuts = self.cut("ltail", source, target) + &self.cut("lhead", target, source);
+                let (tail, head) = (self.anchor(source), self.anchor(target));
+                let _ = writeln!(picture, "    {tail} -> {head} [label=\"{label}{condition}\"{cuts}];");
+            }
+        }
+        picture.push_str("}\n");
+        picture
+    }
+
+    fn is_cluster(&self, at: usize) -> bool {
+        at != 0 && !self.states[at].children.is_empty()
+    }
+
+    /// Graphviz draws edges between nodes only: a point inside stands for a cluster.
+    fn anchor(&self, at: usize) -> String {
+        if self.is_cluster(at) { format!("p{at}") } else { format!("s{at}") }
+    }
+
+    /// Ends an edge at the border of a cluster, unless the other end is inside.
+    fn cut(&self, key: &str, at: usize, other: usize) -> String {
+        let cuts = self.is_cluster(at) && at != other && !self.is_descendant(other, at);
+        if cuts { format!(", {key}=cluster_{at}") } else { String::new() }
+    }
+
+    fn dot_children(&self, parent: usize, depth: usize, active: M::Set, picture: &mut String) {
+        let indent = "    ".repeat(depth);
+        let node = &self.states[parent];
+        if let (NodeKind::Compound, &[initial]) = (node.kind, self.targets(&node.defaults)) {
+            let _ = writeln!(picture, "{indent}i{parent} [shape=circle, style=filled, fillcolor=black, width=0.1, label=\"\"];");
+            let (head, cut) = (self.anchor(initial.into()), self.cut("lhead", initial.into(), parent));
+            let _ = writeln!(picture, "{indent}i{parent} -> {head} [arrowsize=0.7{cut}];");
+        }
+        for child in node.children.or(node.histories).ascending() {
+            self.dot_state(child, depth, active, picture);
+        }
+    }
+
+    fn dot_state(&self, at: usize, depth: usize, active: M::Set, picture: &mut String) {
+        let indent = "    ".repeat(depth);
+        let node = &self.states[at];
+        let (label, mark) = (escape(&node.text), history_mark(node.kind));
+        let style = match (active.has(at), node.kind) {
+            (true, _) => "\"rounded,filled,bold\"",
+            (false, NodeKind::History(..)) => "\"rounded,dotted\"",
+            (false, _) => "rounded",
+        };
+        if node.children.is_empty() {
+            let borders = if node.kind == NodeKind::Final { ", peripheries=2" } else { "" };
+            let _ = writeln!(picture, "{indent}s{at} [label=\"{label}{mark}\", style={style}{borders}];");
+            return;
+        }
+        let region = self.states[usize::from(node.parent)].kind == NodeKind::Parallel;
+        let style = if region && !active.has(at) { "\"rounded,dashed\"" } else { style };
+        let _ = writeln!(picture, "{indent}subgraph cluster_{at} {{");
+        let _ = writeln!(picture, "{indent}    label=\"{label}\"; style={style}; fillcolor=gray95;");
+        let _ = writeln!(picture, "{indent}    p{at} [shape=point, style=invis];");
+        self.dot_children(at, depth + 1, active, picture);
+        let _ = writeln!(picture, "{indent}}}");
+    }
+
     /// The name of a state in the picture. The root is the picture itself; where it has transitions, a state beside the
     /// others stands for it.
     fn mark(&self, at: usize) -> String {
@@ -77,8 +178,8 @@ impl<M: Model> Chart<M> {
                 let _ = writeln!(picture, "{indent}[*] --> {}", self.mark(initial.into()));
             }
         }
-        for (number, child) in node.children.or(node.histories).ascending().enumerate() {
-            if node.kind == NodeKind::Parallel && number > 0 && node.children.has(child) {
+        for child in node.children.or(node.histories).ascending() {
+            if node.kind == NodeKind::Parallel && node.children.has(child) && node.children.first() != Some(child) {
                 let _ = writeln!(picture, "{indent}--");
             }
             self.draw(child, depth, picture);
@@ -88,11 +189,7 @@ impl<M: Model> Chart<M> {
     fn draw(&self, at: usize, depth: usize, picture: &mut String) {
         let indent = "    ".repeat(depth);
         let node = &self.states[at];
-        let mark = match node.kind {
-            NodeKind::History(History::Shallow, _) => " (H)",
-            NodeKind::History(History::Deep, _) => " (H*)",
-            _ => "",
-        };
+        let mark = history_mark(node.kind);
         let _ = writeln!(picture, "{indent}state \"{}{mark}\" as s{at}", escape(&node.text));
         if node.kind == NodeKind::Final {
             let _ = writeln!(picture, "{indent}s{at} --> [*]");
@@ -110,9 +207,17 @@ impl<M: Model> Chart<M> {
     }
 }
 
+fn history_mark(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::History(History::Shallow, _) => " (H)",
+        NodeKind::History(History::Deep, _) => " (H*)",
+        _ => "",
+    }
+}
+
 /// Without the characters that end a label.
 fn escape(text: &str) -> String {
-    text.replace('"', "'").replace([':', ';', '\n'], " ")
+    text.replace('"', "'").replace([':', ';', '\n', '\\'], " ")
 }
 
 #[cfg(test)]
@@ -192,5 +297,47 @@ stateDiagram-v2
     classDef active stroke-width:4px,font-weight:bold
 ";
         assert_eq!(chart.to_mermaid(active), expected);
+        let expected = "\
+digraph \"junction\" {
+    compound=true;
+    node [shape=box, style=rounded];
+    subgraph cluster_1 {
+        label=\"Cars\"; style=\"rounded,filled,bold\"; fillcolor=gray95;
+        p1 [shape=point, style=invis];
+        i1 [shape=circle, style=filled, fillcolor=black, width=0.1, label=\"\"];
+        i1 -> s2 [arrowsize=0.7];
+        s2 [label=\"Red\", style=\"rounded,filled,bold\"];
+        s3 [label=\"Green\", style=rounded];
+    }
+    subgraph cluster_4 {
+        label=\"People\"; style=\"rounded,dashed\"; fillcolor=gray95;
+        p4 [shape=point, style=invis];
+        i4 [shape=circle, style=filled, fillcolor=black, width=0.1, label=\"\"];
+        i4 -> s6 [arrowsize=0.7];
+        s5 [label=\"Was (H*)\", style=\"rounded,dotted\"];
+        s6 [label=\"Wait\", style=rounded];
+    }
+    s0 [label=\"junction\"];
+    s0 -> s0 [label=\"stop\"];
+    s2 -> s3 [label=\"next [if]\"];
+    s3 -> s2 [label=\"xstate.after.30.Green\"];
+    s6 -> s5 [label=\"*\"];
+}
+";
+        assert_eq!(chart.to_dot(active), expected);
+        let expected = "\
+parallel chart junction *
+    on stop: 1 action
+    state Cars *, at first Red
+        state Red *
+            on next, if its guard holds: to Green
+        state Green
+            on xstate.after.30.Green: to Red
+    state People, at first Wait
+        deep history Was
+        state Wait
+            on *: to Was, leaving and entering again
+";
+        assert_eq!(chart.describe(active), expected);
     }
 }

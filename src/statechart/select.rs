@@ -101,7 +101,29 @@ impl<M: Model> Sight<'_, M> {
     }
 
     /// Strikes out transitions that would leave what another leaves, too, and unites what the others do.
+    #[inline]
     pub(super) fn resolve(&self, picks: &mut Picks, history: &[M::Set]) -> Move<M::Set> {
+        self.resolve_apart(picks).unwrap_or_else(|| self.resolve_rivals(picks, history))
+    }
+
+    /// What transitions do that go their ways apart from each other; `None` if they might meet, or follow history.
+    #[inline]
+    fn resolve_apart(&self, picks: &[u16]) -> Option<Move<M::Set>> {
+        let mut all = Move::<M::Set>::default();
+        for &pick in picks {
+            let transition = &self.chart.transitions[usize::from(pick)];
+            if transition.dynamic || transition.fixed.exits.meets(all.exits) {
+                return None;
+            }
+            all.exits = all.exits.or(transition.fixed.exits);
+            all.enters = all.enters.or(transition.fixed.enters);
+            all.initials = all.initials.or(transition.fixed.initials);
+        }
+        Some(all)
+    }
+
+    #[inline(never)]
+    fn resolve_rivals(&self, picks: &mut Picks, history: &[M::Set]) -> Move<M::Set> {
         let mut kept = SmallVec::<[Taken<M::Set>; 8]>::new();
         for &pick in picks.iter() {
             let taken = self.taken(pick, history);
@@ -115,16 +137,12 @@ impl<M: Model> Sight<'_, M> {
         picks.clear();
         picks.extend(kept.iter().map(|taken| taken.pick));
         let exits = kept.iter().fold(M::Set::default(), |exits, taken| exits.or(taken.exits));
-        let domain = kept.first().map_or(0, |taken| taken.domain);
-        if let Some((enters, initials)) = self.fixed_entries(&kept) {
-            return Move { domain, exits, enters, initials };
-        }
         let record = self.records(exits, history);
         let mut entries = Entries::new(self.chart, &record);
         for taken in &kept {
             entries.add_transition(&self.chart.transitions[usize::from(taken.pick)], taken.domain);
         }
-        Move { domain, exits, enters: entries.enters, initials: entries.initials }
+        Move { domain: kept.first().map_or(0, |taken| taken.domain), exits, enters: entries.enters, initials: entries.initials }
     }
 
     fn taken(&self, pick: u16, history: &[M::Set]) -> Taken<M::Set> {
@@ -134,21 +152,6 @@ impl<M: Model> Sight<'_, M> {
         }
         let domain = Entries::new(self.chart, history).domain(transition);
         Taken { pick, domain, exits: self.chart.exits(transition, domain) }
-    }
-
-    /// What transitions enter that go their ways apart from each other; `None` if they might meet.
-    fn fixed_entries(&self, kept: &[Taken<M::Set>]) -> Option<(M::Set, M::Set)> {
-        let mut all = Move::<M::Set>::default();
-        for taken in kept {
-            let transition = &self.chart.transitions[usize::from(taken.pick)];
-            if transition.dynamic || taken.exits.meets(all.exits) {
-                return None;
-            }
-            all.exits = all.exits.or(taken.exits);
-            all.enters = all.enters.or(transition.fixed.enters);
-            all.initials = all.initials.or(transition.fixed.initials);
-        }
-        Some((all.enters, all.initials))
     }
 
     /// The history with what is recorded when `exits` are left.

@@ -66,6 +66,12 @@ impl<M: Model> Session<M> {
         self.chart.index_of(state).is_some_and(|at| self.configuration.states().has(at))
     }
 
+    /// Whether an active state has a tag.
+    #[must_use]
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.chart.has_tag(self.configuration.states(), tag)
+    }
+
     /// How far the instance is.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -75,30 +75,36 @@ impl<M: Model> Chart<M> {
         if !configuration.active.has(0) {
             return Ok(Outcome::default());
         }
-        if let Some(next) = self.plain_step(configuration, context, &event) {
+        let sole = self.sole_pick(configuration.active, context, &event);
+        if let Some(next) = sole.and_then(|pick| self.plain_step(configuration, pick)) {
             let changed = std::mem::replace(&mut configuration.active, next) != next;
             return Ok(Outcome { handled: true, changed });
         }
         let mut run = Run::new(self, configuration, context, now, port);
-        let handled = run.handle(Queued::Event(event));
+        let handled = run.handle(Queued::Event(event), sole);
         run.conclude(handled)
     }
 
-    /// The next states where an event takes one transition and nothing but the states changes: the way of most
-    /// events in charts that are mere state machines, without the means that all others need.
+    /// The transition for an event that only one active state may take, and none keeps for later.
     #[inline]
-    fn plain_step(&self, configuration: &Configuration<M>, context: &M::Context, event: &M::Event) -> Option<M::Set> {
-        let active = configuration.active;
+    fn sole_pick(&self, active: M::Set, context: &M::Context, event: &M::Event) -> Option<u16> {
         let kind = event.kind().index();
         let handlers = active.and(self.handlers[kind]);
         let state = handlers.first()?;
-        if configuration.memory.is_some() || handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
+        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
             return None;
         }
         let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
-        let transition = &self.transitions[usize::from(sight.enabled(self.candidates(kind, state))?)];
-        let next = active.without(transition.fixed.exits).or(transition.fixed.enters);
-        (transition.plain && !next.meets(self.masks.always)).then_some(next)
+        sight.enabled(self.candidates(kind, state))
+    }
+
+    /// The next states where a transition does nothing but change them: the way of most events in charts that are
+    /// mere state machines, without the means that all others need.
+    #[inline]
+    fn plain_step(&self, configuration: &Configuration<M>, pick: u16) -> Option<M::Set> {
+        let transition = &self.transitions[usize::from(pick)];
+        let next = configuration.active.without(transition.fixed.exits).or(transition.fixed.enters);
+        (transition.plain && configuration.memory.is_none() && !next.meets(self.masks.always)).then_some(next)
     }
 
     /// Whether an active state keeps the event for later, and nobody at or below it takes it.
@@ -143,7 +149,7 @@ impl<M: Model> Chart<M> {
         let mut outcome = Outcome::default();
         while let Some(event) = configuration.memory.as_mut().and_then(|memory| memory.timers.pop_due(now)) {
             let mut run = Run::new(self, configuration, context, now, port);
-            let handled = run.handle(event);
+            let handled = run.handle(event, None);
             let step = run.conclude(handled)?;
             outcome.handled |= step.handled;
             outcome.changed |= step.changed;
@@ -208,11 +214,11 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         Ok(Outcome { handled: true, changed: true })
     }
 
-    /// Turns of an event and of all that follows from it.
+    /// Turns of an event, for which the one transition may be known, and of all that follows from it.
     #[inline]
-    fn handle(&mut self, event: Queued<M::Event>) -> Result<Outcome, Halt> {
+    fn handle(&mut self, event: Queued<M::Event>, sole: Option<u16>) -> Result<Outcome, Halt> {
         let before = self.step.active;
-        let handled = self.turn(&event)?;
+        let handled = self.turn(&event, sole)?;
         let changed = self.step.active != before;
         if self.asks() {
             self.go_on(Some(event), before)?;
@@ -235,7 +241,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             let Some(event) = next else { break };
             self.count_microstep()?;
             let before = self.step.active;
-            self.turn(&event)?;
+            self.turn(&event, None)?;
             if self.asks() {
                 self.end_turn(&mut queue, Some(event), before)?;
             }
@@ -245,15 +251,16 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
 
     /// The turn of one event, up to what it asks for. Returns whether it was handled.
     #[inline]
-    fn turn(&mut self, event: &Queued<M::Event>) -> Result<bool, Halt> {
+    fn turn(&mut self, event: &Queued<M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
         let chart = self.chart;
         let (kind, trigger) = match event {
             Queued::Event(event) => (event.kind().index(), Trigger::Event(event)),
             Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
+            Queued::Output(kind, output) => (usize::from(*kind), Trigger::Output(&chart.kinds[usize::from(*kind)], output)),
         };
+        let mut picks: Picks = sole.into_iter().collect();
         let handlers = self.step.active.and(chart.handlers[kind]);
-        let mut picks = Picks::new();
-        if !handlers.is_empty() {
+        if sole.is_none() && !handlers.is_empty() {
             self.sight(&trigger).select(kind, handlers, &mut picks);
         }
         let handled = if chart.keeps(self.step.active, kind, &picks) {
@@ -437,7 +444,8 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
                 self.run_actions(&node.initial, trigger)?;
             }
             if node.kind == NodeKind::Final {
-                self.report_final(node.parent.into(), &mut reported);
+                let output = node.output.as_ref().map(|output| output(self.context, trigger));
+                self.report_final(node.parent.into(), output, &mut reported);
             }
         }
         self.step.active = before.or(enters);
@@ -449,10 +457,15 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     /// A final child of `parent` was entered: queues the done events of what is complete by it.
-    fn report_final(&mut self, parent: usize, reported: &mut M::Set) {
+    fn report_final(&mut self, parent: usize, output: Option<M::Event>, reported: &mut M::Set) {
         let chart = self.chart;
-        if chart.states[parent].kind == NodeKind::Compound {
-            self.step.requests.push(Request::Raise(Queued::Own(chart.states[parent].done)));
+        if parent == 0 {
+            if output.is_some() {
+                self.memory().output = output;
+            }
+        } else if chart.states[parent].kind == NodeKind::Compound {
+            let done = chart.states[parent].done;
+            self.step.requests.push(Request::Raise(output.map_or(Queued::Own(done), |output| Queued::Output(done, output))));
         }
         let mut at = parent;
         loop {

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use throng::ChartActor;
-use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateSet, Status};
+use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateId, StateSet, Status};
 
 use crate::report::Verdict;
 use crate::stage::{Alone, Stage, UNIT_TICKS};
-use machine::{Id, Machine};
+use machine::Machine;
 
 /// A case's context: its values, and what was logged since it was last read.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Memo {
 pub(crate) struct Pure<S>(PhantomData<S>);
 
 impl<S: StateSet> Model for Pure<S> {
-    type State = Id;
+    type State = StateId;
     type Event = EventId;
     type Context = Memo;
     type Port<'a> = ();
@@ -45,7 +45,7 @@ impl<S: StateSet> Model for Pure<S> {
 
 /// As an actor.
 impl ChartActor for Memo {
-    type State = Id;
+    type State = StateId;
     type Event = EventId;
     type Set = [u64; 16];
     type Params = ();
@@ -83,7 +83,7 @@ pub fn run_under(semantics: Semantics, case: &Value) -> Verdict {
     if expected.len() != deeds.len() + 1 {
         return Err(format!("{} steps need {} expectations, and there are {}", deeds.len(), deeds.len() + 1, expected.len()));
     }
-    match machine.size() {
+    match machine.json.size() {
         ..=64 => run_pure::<u64>(&machine, &names, &deeds, expected),
         65..=256 => run_pure::<[u64; 4]>(&machine, &names, &deeds, expected),
         _ => run_pure::<[u64; 16]>(&machine, &names, &deeds, expected),
