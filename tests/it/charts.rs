@@ -195,7 +195,7 @@ fn failing_actions_fail_their_actor_only_and_take_back_what_they_told() {
             throng.tell(guard, event.into());
             throng.tick();
             assert_eq!(throng.active_states(guard), [Mood::Patrol], "it is restarted in its initial state");
-            assert_eq!(guard_of(&mut throng, guard).orders, [], "with fresh context");
+            assert_eq!(guard_of(&mut throng, guard).orders, [] as [u32; 0], "with fresh context");
             assert_eq!(throng.active_states(other), [Mood::Stunned]);
             assert_eq!(throng.stats_of::<Charted<Guard>>().expect("the type is known").failed, 1);
             throng.run_ticks(3);

@@ -76,7 +76,7 @@ fn a_key_is_replaced_and_cancelled_for_its_owner_only() {
         });
         assert_eq!(throng.stats().timers, 4);
         throng.run_ticks(20);
-        assert_eq!(numbers(&mut throng, a), []);
+        assert_eq!(numbers(&mut throng, a), [] as [u32; 0]);
         assert_eq!(numbers(&mut throng, b), [4, 1, 8]);
         assert_eq!(numbers(&mut throng, other), [2]);
         assert_eq!(throng.stats().timers, 0);
