@@ -138,11 +138,19 @@ impl<M: Model> Sight<'_, M> {
         picks.extend(kept.iter().map(|taken| taken.pick));
         let exits = kept.iter().fold(M::Set::default(), |exits, taken| exits.or(taken.exits));
         let record = self.records(exits, history);
-        let mut entries = Entries::new(self.chart, &record);
-        for taken in &kept {
-            entries.add_transition(&self.chart.transitions[usize::from(taken.pick)], taken.domain);
+        let enter = |kept: &mut dyn Iterator<Item = &Taken<M::Set>>| {
+            let mut entries = Entries::new(self.chart, &record);
+            kept.for_each(|taken| entries.add_transition(&self.chart.transitions[usize::from(taken.pick)], taken.domain));
+            (entries.enters, entries.initials)
+        };
+        let (mut enters, mut initials) = enter(&mut kept.iter());
+        // A transition that follows history back to its own source leaves nothing, so it is no rival of one that leaves
+        // all around it. XState takes both, and may come to states that cannot be active together; here the one that
+        // leaves decides where to go.
+        if !self.chart.is_sound(self.active.without(exits).or(enters)) {
+            (enters, initials) = enter(&mut kept.iter().filter(|taken| taken.exits.meets(self.active)));
         }
-        Move { domain: kept.first().map_or(0, |taken| taken.domain), exits, enters: entries.enters, initials: entries.initials }
+        Move { domain: kept.first().map_or(0, |taken| taken.domain), exits, enters, initials }
     }
 
     fn taken(&self, pick: u16, history: &[M::Set]) -> Taken<M::Set> {
@@ -178,6 +186,20 @@ struct Taken<S> {
 }
 
 impl<M: Model> Chart<M> {
+    /// Whether states can be active together: with each its parent, of a compound state one child, of a parallel all.
+    fn is_sound(&self, active: M::Set) -> bool {
+        active.ascending().all(|at| {
+            let state = &self.states[at];
+            let inner = state.children.and(active);
+            active.has(state.parent.into())
+                && match state.kind {
+                    NodeKind::Parallel => inner == state.children,
+                    NodeKind::Compound => inner.first().is_some_and(|first| inner == M::Set::one(first)),
+                    _ => true,
+                }
+        })
+    }
+
     /// What a history state of `owner` remembers of `active`.
     fn recorded(&self, owner: usize, depth: super::definition::History, active: M::Set) -> M::Set {
         match depth {
