@@ -6,6 +6,7 @@ mod accounting;
 mod ask;
 mod batch;
 mod border;
+mod brittle;
 mod charts;
 mod control;
 mod determinism;
