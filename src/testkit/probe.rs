@@ -48,7 +48,7 @@ type Rule<M> = Box<dyn Fn(&M) -> bool>;
 /// A test's ear among the actors: it is told messages like any actor, and says what it expects.
 ///
 /// What is neither expected, nor [allowed](Probe::allow), nor [disallowed](Probe::disallow) waits until it is
-/// expected. See [the module](self) for an example.
+/// expected. There is an example in the guide.
 pub struct Probe<M: Send + Debug + 'static> {
     actor: ActorRef<Listener<M>>,
     allowed: Vec<Rule<M>>,
