@@ -304,7 +304,7 @@ impl Outbox {
         if lane.push(to, from, msg) {
             self.dirty.push(kind);
         }
-        self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
+        self.log.push(Deed::Mail { kind, block: to.block() }.into());
     }
 
     /// Puts an emptied segment where the next mail of its type is written.

@@ -102,6 +102,8 @@ struct Shouted<M> {
     lengths: Vec<(u32, u32)>,
 }
 
+/// How many messages ahead of the one written its bucket's memory is asked for: the next line or the one after. Many stores to other
+/// buckets come before it is reached.
 const AHEAD: usize = 3;
 
 /// Where the next message of a bucket goes.
@@ -122,7 +124,6 @@ impl<M> Room<'_, M> {
             self.tail.as_mut_ptr().add(len).write(Envelope { to, from, msg });
             self.tail.set_len(len + 1);
         }
-        // The bucket's next line but one: many stores to other buckets come before it is reached.
         prefetch(self.tail.as_ptr().wrapping_add(len + AHEAD).cast());
     }
 }

@@ -409,8 +409,7 @@ impl Engine {
 
     /// Whether a tick would find nothing to do.
     pub(crate) fn is_idle(&mut self, world: &World) -> bool {
-        self.hub.collect(1);
-        self.gather();
+        self.gather_desk();
         let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
         self.is_quiet() && self.desk.is_empty() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
@@ -432,8 +431,7 @@ impl Engine {
                 self.stop(world, &ids, &ExitReason::Shutdown);
             }
             // Hooks of those who stopped may have spawned others.
-            self.hub.collect(1);
-            self.gather();
+            self.gather_desk();
             if self.newborn.is_empty() {
                 return;
             }

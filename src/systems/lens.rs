@@ -138,7 +138,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     /// Asks for the cache lines of an actor that will be looked at soon. A wrong guess costs nothing.
     #[inline]
     pub(crate) fn prefetch(&self, id: ActorId) {
-        let row = (i64::from(id.slot()) + self.offset) as usize;
+        let row = self.guess(id.slot());
         prefetch(self.cells.as_ptr().wrapping_add(row).cast());
         let (states, size) = self.states;
         prefetch(states.wrapping_add(row.wrapping_mul(size)));
@@ -152,17 +152,23 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     /// Why no open actor with this id can be seen.
     #[inline(always)]
     pub(crate) fn find(&mut self, id: ActorId) -> Result<(usize, &'w Mailbox<A>), DeadReason> {
-        let row = (i64::from(id.slot()) + self.offset) as usize;
+        let row = self.guess(id.slot());
         match self.mailbox_in(row) {
             Some(cell) if cell.is(id) => Ok((row, cell)),
             _ => self.search(id),
         }
     }
 
+    /// The row where a slot's holder is, probably; the cell there proves or refutes it.
+    #[inline(always)]
+    fn guess(&self, slot: u32) -> usize {
+        (i64::from(slot) + self.offset) as usize
+    }
+
     /// Who holds a slot of the block the lens is aimed at.
     #[inline(always)]
     pub(crate) fn holder(&self, slot: u32) -> Option<ActorId> {
-        let row = (i64::from(slot) + self.offset) as usize;
+        let row = self.guess(slot);
         match self.mailbox_in(row).and_then(Mailbox::open_id) {
             Some(id) if id.slot() == slot => Some(id),
             _ => self.slots.holder(slot),

@@ -197,18 +197,21 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let rest = mail.left() - n;
         // All but those that turn out to be dead or diverted.
         self.scratch.tally.handled += n as u64;
-        loop {
-            let caught = catch_unwind(AssertUnwindSafe(|| {
-                while mail.left() > rest
-                    && let Some((to, from, msg)) = mail.next()
-                {
-                    self.deliver::<COUNT>(to, from, msg);
-                }
-            }));
-            match caught {
-                Ok(()) => return,
-                Err(payload) => self.panicked(payload),
+        self.through_panics(|worker| {
+            while mail.left() > rest
+                && let Some((to, from, msg)) = mail.next()
+            {
+                worker.deliver::<COUNT>(to, from, msg);
             }
+        });
+    }
+
+    /// Runs `work` until it ends without a panic. After each, its call's actor has failed and `work` goes on
+    /// behind it.
+    #[inline(always)]
+    fn through_panics(&mut self, mut work: impl FnMut(&mut Self)) {
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(self))) {
+            self.panicked(payload);
         }
     }
 
@@ -408,13 +411,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Visits every actor of the block, in the order of their ids.
     fn tick(&mut self, block: u32) {
         let mut slots = self.slots.slots_of(block);
-        loop {
-            let caught = catch_unwind(AssertUnwindSafe(|| slots.by_ref().for_each(|slot| self.tick_one(slot))));
-            match caught {
-                Ok(()) => return,
-                Err(payload) => self.panicked(payload),
-            }
-        }
+        self.through_panics(|worker| slots.by_ref().for_each(|slot| worker.tick_one(slot)));
     }
 
     #[inline(always)]
@@ -465,19 +462,13 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn shout(&mut self, block: u32, shout: &Shout<A::Msg>, diverts_all: bool) {
         let mut slots = self.slots.slots_of(block);
         self.scratch.taken.resize(BLOCK, 0);
-        loop {
-            let caught = catch_unwind(AssertUnwindSafe(|| {
-                if self.capacity == u32::MAX {
-                    self.shout_each::<false>(&mut slots, shout, diverts_all);
-                } else {
-                    self.shout_each::<true>(&mut slots, shout, diverts_all);
-                }
-            }));
-            match caught {
-                Ok(()) => return,
-                Err(payload) => self.panicked(payload),
+        self.through_panics(|worker| {
+            if worker.capacity == u32::MAX {
+                worker.shout_each::<false>(&mut slots, shout, diverts_all);
+            } else {
+                worker.shout_each::<true>(&mut slots, shout, diverts_all);
             }
-        }
+        });
     }
 
     /// Mail that goes through mailboxes, and mailboxes with mail that is due: actor by actor.

@@ -98,8 +98,7 @@ impl Engine {
         if !self.lives.wheel.is_empty() {
             self.ring(world);
         }
-        self.hub.collect(1);
-        self.gather();
+        self.gather_desk();
         self.settle(world);
         for &kind in &self.ticking {
             if self.runners[kind as usize].begin_tick() {
@@ -152,6 +151,12 @@ impl Engine {
     /// Whether nothing is left to do.
     pub(crate) fn is_quiet(&self) -> bool {
         self.awake.is_empty() && self.newborn.is_empty() && !self.hub.has_deeds() && !self.lives.has_deeds()
+    }
+
+    /// Gathers what the host and hooks wrote, which is all in the first outbox.
+    pub(super) fn gather_desk(&mut self) {
+        self.hub.collect(1);
+        self.gather();
     }
 
     /// Hands mail and births from the outboxes to their types, in the order of the outboxes.

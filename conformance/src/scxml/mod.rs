@@ -9,7 +9,6 @@ mod document;
 mod expression;
 
 use std::fs;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ const CONTRARY: [&str; 2] = ["more-parallel/test10.scxml", "more-parallel/test10
 /// How long a W3C test may take, in milliseconds.
 const MS_MAX: u64 = 20_000;
 
-struct Pure(PhantomData<()>);
+struct Pure;
 
 impl Model for Pure {
     type State = StateId;
