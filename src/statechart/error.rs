@@ -45,7 +45,9 @@ pub enum Problem {
         initial: String,
     },
     /// Initial states cannot be active together.
-    #[error("state `{state}` has the initial states `{one}` and `{other}`, which cannot be entered together: they must be in different regions")]
+    #[error(
+        "state `{state}` has the initial states `{one}` and `{other}`, which cannot be entered together: they must be in different regions"
+    )]
     InitialConflict {
         /// The state.
         state: String,

@@ -31,6 +31,8 @@ mod error;
 mod model;
 mod moves;
 mod picture;
+#[cfg(feature = "scxml")]
+mod scxml;
 mod select;
 mod session;
 mod set;
@@ -38,8 +40,6 @@ mod set;
 mod state_id;
 mod step;
 mod timers;
-#[cfg(feature = "scxml")]
-mod scxml;
 #[cfg(feature = "xstate-json")]
 mod xstate_json;
 
@@ -50,10 +50,13 @@ pub use error::{ChartError, Problem, StepError};
 pub use throng_macros::ChartEvent;
 
 pub use model::{ActiveStates, ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
+#[cfg(feature = "scxml")]
+pub use scxml::{
+    DataModel, ScxmlBindings, ScxmlDocument, ScxmlError, ScxmlEvent, ScxmlEventType, ScxmlMessage, ScxmlNumber, ScxmlProblem, ScxmlSession,
+    ScxmlValue,
+};
 pub use session::Session;
 pub use set::StateSet;
-#[cfg(feature = "scxml")]
-pub use scxml::{DataModel, ScxmlBindings, ScxmlDocument, ScxmlError, ScxmlEvent, ScxmlEventType, ScxmlMessage, ScxmlNumber, ScxmlProblem, ScxmlSession, ScxmlValue};
 #[cfg(any(feature = "xstate-json", feature = "scxml"))]
 pub use state_id::StateId;
 pub use step::Outcome;

@@ -186,7 +186,18 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         let children = configuration.memory.as_mut().map_or_else(Children::new, |memory| std::mem::take(&mut memory.children));
         let requests = Requests::new();
         let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, children, port };
-        Self { chart, configuration, context, now, step, microsteps: 0, done: false, assigned: false, recorded: false, faults: Faults::default() }
+        Self {
+            chart,
+            configuration,
+            context,
+            now,
+            step,
+            microsteps: 0,
+            done: false,
+            assigned: false,
+            recorded: false,
+            faults: Faults::default(),
+        }
     }
 
     /// Keeps what the step came to.

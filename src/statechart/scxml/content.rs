@@ -31,7 +31,7 @@ pub(super) enum Act<M: Model> {
     Assign(Location, Expression),
     Script(Expression),
     /// The first whose condition holds.
-    Choose(Vec<(Expression, Vec<Self>)>),
+    Choose(Vec<(Expression, Vec<Placed<M>>)>),
     ForEach(Box<ForEach<M>>),
     Log(String, Option<Expression>),
     Custom(Arc<ActionFn<M>>, BTreeMap<String, String>),
@@ -41,11 +41,36 @@ pub(super) enum Act<M: Model> {
     Output(Payload),
 }
 
+/// Where something is written.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) tag: Arc<str>,
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+/// An act with its place.
+pub(super) struct Placed<M: Model> {
+    pub(super) place: Place,
+    pub(super) act: Act<M>,
+}
+
+impl Place {
+    /// The data of an error: its reason and its place. What has a place keeps it.
+    pub(super) fn mark(&self, fault: ScxmlEvent) -> ScxmlEvent {
+        let ScxmlValue::Text(reason) = fault.data() else { return fault };
+        let (line, column) = (i64::from(self.line), i64::from(self.column));
+        let fields: [(&str, ScxmlValue); 4] =
+            [("tagname", self.tag.clone().into()), ("line", line.into()), ("column", column.into()), ("reason", reason.clone().into())];
+        fault.with_data(ScxmlValue::record(fields))
+    }
+}
+
 pub(super) struct ForEach<M: Model> {
     pub(super) list: Expression,
     pub(super) item: Location,
     pub(super) index: Option<Location>,
-    pub(super) acts: Vec<Act<M>>,
+    pub(super) acts: Vec<Placed<M>>,
 }
 
 pub(super) struct Send {
@@ -115,7 +140,7 @@ where
     M: Model<State = StateId, Event = ScxmlEvent, Context: AsRef<ScxmlSession> + AsMut<ScxmlSession>>,
 {
     /// Carries out a block.
-    pub(super) fn run(&mut self, acts: &[Act<M>]) {
+    pub(super) fn run(&mut self, acts: &[Placed<M>]) {
         if let Err(fault) = self.acts(acts) {
             self.step.raise(*fault);
         }
@@ -153,14 +178,19 @@ where
         })
     }
 
-    fn acts(&mut self, acts: &[Act<M>]) -> Result<(), Fault> {
-        acts.iter().try_for_each(|act| self.act(act))
+    fn acts(&mut self, acts: &[Placed<M>]) -> Result<(), Fault> {
+        acts.iter().try_for_each(|act| self.act(&act.act, &act.place).map_err(|fault| Box::new(act.place.mark(*fault))))
     }
 
-    fn act(&mut self, act: &Act<M>) -> Result<(), Fault> {
+    /// Raises an error that does not end the block.
+    fn tell(&mut self, fault: Fault, place: &Place) {
+        self.step.raise(place.mark(*fault));
+    }
+
+    fn act(&mut self, act: &Act<M>, place: &Place) -> Result<(), Fault> {
         match act {
             Act::Raise(name) => self.step.raise(ScxmlEvent::named(&self.shared.names, name, ScxmlEventType::Internal)),
-            Act::Send(send) => self.send(send)?,
+            Act::Send(send) => self.send(send, place)?,
             Act::Cancel(id) => {
                 let id = self.text(id)?;
                 self.step.cancel_sent(id);
@@ -170,7 +200,7 @@ where
                 self.assign(location, value)?;
             }
             Act::Script(script) => self.script(script)?,
-            Act::Choose(branches) => self.choose(branches)?,
+            Act::Choose(branches) => self.choose(branches, place)?,
             Act::ForEach(each) => self.for_each(each)?,
             Act::Log(label, expression) => {
                 let value = expression.as_ref().map_or(Ok(ScxmlValue::Undefined), |expression| self.value(expression))?;
@@ -182,10 +212,10 @@ where
             Act::Custom(action, attributes) => {
                 action(self.context, attributes, self.step).map_err(|reason| self.execution(&reason))?;
             }
-            Act::Declare(name, value) => self.declare(name, value)?,
+            Act::Declare(name, value) => self.declare(name, value, place),
             Act::Output(payload) => {
-                let data = self.payload(payload).unwrap_or_else(|fault| {
-                    self.step.raise(*fault);
+                let data = self.payload(payload, place).unwrap_or_else(|fault| {
+                    self.tell(fault, place);
                     ScxmlValue::Undefined
                 });
                 let output = ScxmlEvent::named(&self.shared.names, "", ScxmlEventType::Platform).with_data(data);
@@ -226,12 +256,12 @@ where
     }
 
     /// A condition that fails does not hold, and the block goes on.
-    fn choose(&mut self, branches: &[(Expression, Vec<Act<M>>)]) -> Result<(), Fault> {
+    fn choose(&mut self, branches: &[(Expression, Vec<Placed<M>>)], place: &Place) -> Result<(), Fault> {
         for (condition, acts) in branches {
             match self.value(condition) {
                 Ok(value) if value.is_true() => return self.acts(acts),
                 Ok(_) => {}
-                Err(fault) => self.step.raise(*fault),
+                Err(fault) => self.tell(fault, place),
             }
         }
         Ok(())
@@ -251,19 +281,19 @@ where
         Ok(())
     }
 
-    fn declare(&mut self, name: &Arc<str>, value: &Expression) -> Result<(), Fault> {
+    /// A variable whose first value fails has none; the others are declared all the same.
+    fn declare(&mut self, name: &Arc<str>, value: &Expression, place: &Place) {
         if self.context.as_ref().get(name).is_some() {
-            return Ok(());
+            return;
         }
-        let value = self.value(value);
-        let failed = value.as_ref().err().cloned();
-        self.session().set(name, value.unwrap_or_default());
-        // The others are declared all the same.
-        failed.into_iter().for_each(|fault| self.step.raise(*fault));
-        Ok(())
+        let value = self.value(value).unwrap_or_else(|fault| {
+            self.tell(fault, place);
+            ScxmlValue::Undefined
+        });
+        self.session().set(name, value);
     }
 
-    fn payload(&mut self, payload: &Payload) -> Result<ScxmlValue, Fault> {
+    fn payload(&mut self, payload: &Payload, place: &Place) -> Result<ScxmlValue, Fault> {
         if let Some(content) = &payload.content {
             return self.value(content);
         }
@@ -274,13 +304,13 @@ where
         for (name, value) in &payload.params {
             match self.value(value) {
                 Ok(value) => fields.push((name.clone(), value)),
-                Err(fault) => self.step.raise(*fault),
+                Err(fault) => self.tell(fault, place),
             }
         }
         Ok(if fields.is_empty() { ScxmlValue::Undefined } else { ScxmlValue::record(fields) })
     }
 
-    fn send(&mut self, send: &Send) -> Result<(), Fault> {
+    fn send(&mut self, send: &Send, place: &Place) -> Result<(), Fault> {
         let id = match &send.id_location {
             Some(location) => {
                 let id = self.session().next_id();
@@ -289,19 +319,19 @@ where
             }
             None => send.id.clone(),
         };
-        self.send_as(send, id.clone()).map_err(|fault| match id {
+        self.send_as(send, id.clone(), place).map_err(|fault| match id {
             Some(id) => Box::new(fault.with_send_id(id)),
             None => fault,
         })
     }
 
-    fn send_as(&mut self, send: &Send, id: Option<Arc<str>>) -> Result<(), Fault> {
+    fn send_as(&mut self, send: &Send, id: Option<Arc<str>>, place: &Place) -> Result<(), Fault> {
         let text = |block: &Self, expression: &Option<Expression>| expression.as_ref().map(|text| block.text(text)).transpose();
         let (name, target, kind) = (text(self, &send.event)?, text(self, &send.target)?, text(self, &send.kind)?);
         let delay = text(self, &send.delay)?;
         let ms = delay.as_deref().map_or(Some(0), milliseconds);
         let ticks = ms.ok_or_else(|| self.execution("a delay is a number with `s` or `ms`"))?.saturating_mul(self.shared.ms_ticks);
-        let data = self.payload(&send.payload)?;
+        let data = self.payload(&send.payload, place)?;
         let name = name.as_deref().unwrap_or_default();
         let kind = kind.as_deref().filter(|kind| *kind != "scxml").unwrap_or(PROCESSOR);
         let own = self.context.as_ref().location();

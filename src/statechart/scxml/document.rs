@@ -107,9 +107,12 @@ impl ScxmlDocument {
     pub fn parse(text: &str) -> Result<Self, ScxmlError> {
         let document = xml::parse(text).map_err(|problem| ScxmlError { problems: vec![problem] })?;
         let root = document.root_element();
+        let lines = xml::Lines::new(text);
+        let id = |state| lines.id(state);
         let elements = || root.descendants().filter(|element| xml::name(*element).is_some());
         let called = |name: &'static str| elements().filter(move |element| xml::name(*element) == Some(name));
-        let attributes = |element: &'static str, attribute: &'static str| called(element).filter_map(move |element| element.attribute(attribute));
+        let attributes =
+            |element: &'static str, attribute: &'static str| called(element).filter_map(move |element| element.attribute(attribute));
         let mut declared: Vec<Arc<str>> = Vec::new();
         // What `foreach` names is declared by it.
         let variables = attributes("data", "id").chain(attributes("foreach", "item")).chain(attributes("foreach", "index"));
@@ -129,9 +132,9 @@ impl ScxmlDocument {
             text: text.into(),
             name: root.attribute("name").unwrap_or("scxml").into(),
             declared,
-            states: elements().filter(|element| xml::is_state(*element)).map(|element| StateId::from(xml::id(element))).collect(),
-            histories: called("history").map(xml::id).collect(),
-            leaves: elements().filter(|element| xml::is_leaf(*element)).map(|element| StateId::from(xml::id(element))).collect(),
+            states: elements().filter(|element| xml::is_state(*element)).map(|state| StateId::from(id(state))).collect(),
+            histories: called("history").map(id).collect(),
+            leaves: elements().filter(|element| xml::is_leaf(*element)).map(|state| StateId::from(id(state))).collect(),
             names: Arc::new(names),
             data_model: None,
             lenient: false,
@@ -209,7 +212,8 @@ impl ScxmlDocument {
     {
         let document = xml::parse(&self.text).map_err(|problem| ScxmlError { problems: vec![problem] })?;
         let root = document.root_element();
-        let language = self.language(root).map_err(|problem| ScxmlError { problems: vec![problem] })?;
+        let lines = xml::Lines::new(&self.text);
+        let language = self.language(root, &lines).map_err(|problem| ScxmlError { problems: vec![problem] })?;
         let shared = Arc::new(Shared {
             names: self.names.clone(),
             states: self.states.clone(),
@@ -217,7 +221,7 @@ impl ScxmlDocument {
             log: bindings.log.clone(),
             ms_ticks,
         });
-        let reader = Reader { bindings, language, declared: &self.declared, lenient: self.lenient, problems: Vec::new() };
+        let reader = Reader { bindings, lines, language, declared: &self.declared, lenient: self.lenient, problems: Vec::new() };
         let late = root.attribute("binding") == Some("late");
         let mut writer = Writer { reader, shared, histories: self.histories.clone(), late };
         let definition = Chart::<M>::define(&self.name, |state| writer.root(root, state));
@@ -229,8 +233,8 @@ impl ScxmlDocument {
         Err(ScxmlError { problems })
     }
 
-    fn language(&self, root: xml::Element<'_>) -> Result<DataModel, ScxmlProblem> {
-        let wrong = |what: String| Err(ScxmlProblem::Wrong { line: xml::line_of(root, "datamodel"), what });
+    fn language(&self, root: xml::Element<'_>, lines: &xml::Lines<'_>) -> Result<DataModel, ScxmlProblem> {
+        let wrong = |what: String| Err(ScxmlProblem::Wrong { line: lines.line_of(root, "datamodel"), what });
         match (self.data_model, root.attribute("datamodel")) {
             (Some(chosen), _) => Ok(chosen),
             (None, None | Some("native")) => Ok(DataModel::Native),

@@ -89,7 +89,8 @@ impl DataModel {
             Self::Null => Err("the null data model has no variables".to_owned()),
             Self::Native => {
                 let at = declared.iter().position(|known| **known == *text.trim());
-                at.map(Location::Variable).ok_or_else(|| format!("there is no variable `{}` to assign to: declare it with `data`", text.trim()))
+                at.map(Location::Variable)
+                    .ok_or_else(|| format!("there is no variable `{}` to assign to: declare it with `data`", text.trim()))
             }
             #[cfg(feature = "scxml-ecmascript")]
             Self::Ecmascript => Script::assignment(text).map(Location::Script),
@@ -131,5 +132,7 @@ impl Expression {
 
 /// What stands as text in an element: data if it reads as such, and otherwise text with single spaces.
 pub(super) fn content(text: &str) -> ScxmlValue {
-    Native::constant(text).unwrap_or_else(|| (&*text.split_whitespace().collect::<Vec<_>>().join(" ")).into())
+    let number = || text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(ScxmlValue::from);
+    let words = || (&*text.split_whitespace().collect::<Vec<_>>().join(" ")).into();
+    Native::constant(text).or_else(number).unwrap_or_else(words)
 }

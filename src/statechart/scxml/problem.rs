@@ -64,7 +64,9 @@ impl ScxmlProblem {
     pub fn line(&self) -> Option<u32> {
         match self {
             Self::Syntax(_) => None,
-            Self::Wrong { line, .. } | Self::Unsupported { line, .. } | Self::Expression { line, .. } | Self::Unbound { line, .. } => Some(*line),
+            Self::Wrong { line, .. } | Self::Unsupported { line, .. } | Self::Expression { line, .. } | Self::Unbound { line, .. } => {
+                Some(*line)
+            }
         }
     }
 }

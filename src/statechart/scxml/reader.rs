@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use super::super::model::Model;
 use super::bindings::ScxmlBindings;
-use super::content::{Act, ForEach, Payload, Send};
+use super::content::{Act, ForEach, Payload, Place, Placed, Send};
 use super::expression::{DataModel, Expression, Location, content};
 use super::problem::ScxmlProblem;
 use super::session::PROCESSOR;
 use super::value::ScxmlValue;
-use super::xml::{self, Element};
+use super::xml::{self, Element, Lines};
 
 /// Reads content, and gathers what is wrong.
 pub(super) struct Reader<'a, M: Model> {
     pub(super) bindings: &'a ScxmlBindings<M>,
+    pub(super) lines: Lines<'a>,
     pub(super) language: DataModel,
     pub(super) declared: &'a [Arc<str>],
     /// What cannot be read or reached becomes an error when it is carried out.
@@ -61,18 +62,18 @@ impl<M: Model> Reader<'_, M> {
     /// The expression in an attribute.
     fn attribute(&mut self, element: Element<'_>, name: &str) -> Option<Expression> {
         let text = element.attribute(name)?;
-        Some(self.expression(text, xml::line_of(element, name)))
+        Some(self.expression(text, self.lines.line_of(element, name)))
     }
 
     fn location_in(&mut self, element: Element<'_>, name: &str) -> Option<Location> {
         let text = element.attribute(name)?;
-        Some(self.location(text, xml::line_of(element, name)))
+        Some(self.location(text, self.lines.line_of(element, name)))
     }
 
     fn needed<T>(&mut self, found: Option<T>, element: Element<'_>, name: &str) -> Option<T> {
         if found.is_none() {
             let what = format!("`{}` needs the attribute `{name}`", element.tag_name().name());
-            self.wrong(xml::line(element), what);
+            self.wrong(self.lines.line(element), what);
         }
         found
     }
@@ -87,7 +88,7 @@ impl<M: Model> Reader<'_, M> {
 
     /// The text of the file behind `src`.
     fn source(&mut self, element: Element<'_>, uri: &str) -> Option<String> {
-        let line = xml::line_of(element, "src");
+        let line = self.lines.line_of(element, "src");
         match self.bindings.source(uri) {
             None => {
                 self.unbound(line, "source", uri);
@@ -104,7 +105,7 @@ impl<M: Model> Reader<'_, M> {
     /// The content in an element. Elements in it would be data in XML, which no data model here has.
     fn content(&mut self, element: Element<'_>) -> Expression {
         if let Some(child) = xml::elements(element).next() {
-            self.unsupported(xml::line(child), "XML as data", "write it as an expression");
+            self.unsupported(self.lines.line(child), "XML as data", "write it as an expression");
         }
         let value = xml::text(element).map_or(ScxmlValue::Undefined, |text| content(&text));
         Expression::Native(super::native::Native::Value(value))
@@ -125,22 +126,41 @@ impl<M: Model> Reader<'_, M> {
     }
 
     /// A script, from its text or its source.
-    pub(super) fn script(&mut self, element: Element<'_>) -> Act<M> {
+    pub(super) fn script(&mut self, element: Element<'_>) -> Placed<M> {
+        let act = self.script_act(element);
+        self.placed(element, act)
+    }
+
+    fn script_act(&mut self, element: Element<'_>) -> Act<M> {
         let text = match element.attribute("src") {
             Some(uri) => self.source(element, uri).unwrap_or_default(),
             None => xml::text(element).unwrap_or_default(),
         };
         let read = self.language.script(&text);
-        Act::Script(self.or_broken(read, &text, xml::line(element), Expression::Broken))
+        Act::Script(self.or_broken(read, &text, self.lines.line(element), Expression::Broken))
     }
 
     /// The content of a block.
-    pub(super) fn acts(&mut self, block: Element<'_>) -> Vec<Act<M>> {
+    pub(super) fn acts(&mut self, block: Element<'_>) -> Vec<Placed<M>> {
         xml::elements(block).filter_map(|element| self.act(element)).collect()
     }
 
-    fn act(&mut self, element: Element<'_>) -> Option<Act<M>> {
-        let line = xml::line(element);
+    /// An act with its place, which errors name.
+    pub(super) fn placed(&self, element: Element<'_>, act: Act<M>) -> Placed<M> {
+        Placed { place: self.place(element), act }
+    }
+
+    pub(super) fn place(&self, element: Element<'_>) -> Place {
+        let (line, column) = self.lines.place(element);
+        Place { tag: element.tag_name().name().into(), line, column }
+    }
+
+    fn act(&mut self, element: Element<'_>) -> Option<Placed<M>> {
+        let act = self.bare_act(element)?;
+        Some(self.placed(element, act))
+    }
+
+    fn bare_act(&mut self, element: Element<'_>) -> Option<Act<M>> {
         Some(match xml::name(element) {
             None => return self.custom(element),
             Some("raise") => {
@@ -157,16 +177,17 @@ impl<M: Model> Reader<'_, M> {
                 let location = self.needed(location, element, "location")?;
                 Act::Assign(location, self.given(element))
             }
-            Some("script") => self.script(element),
+            Some("script") => self.script_act(element),
             Some("if") => Act::Choose(self.branches(element)?),
             Some("foreach") => Act::ForEach(Box::new(self.for_each(element)?)),
             Some("log") => {
                 let label = element.attribute("label").unwrap_or_default().to_owned();
                 // An empty one is none.
                 let value = element.attribute("expr").filter(|text| !text.trim().is_empty());
-                Act::Log(label, value.map(|text| self.expression(text, xml::line_of(element, "expr"))))
+                Act::Log(label, value.map(|text| self.expression(text, self.lines.line_of(element, "expr"))))
             }
             Some(other) => {
+                let line = self.lines.line(element);
                 self.unsupported(line, format!("the element `{other}` here"), "strike it out, or write it in Rust as a custom action");
                 return None;
             }
@@ -176,14 +197,14 @@ impl<M: Model> Reader<'_, M> {
     fn custom(&mut self, element: Element<'_>) -> Option<Act<M>> {
         let name = element.tag_name().name();
         let Some(action) = self.bindings.actions.get(name) else {
-            self.unbound(xml::line(element), "custom action", name);
+            self.unbound(self.lines.line(element), "custom action", name);
             return None;
         };
         let attributes = element.attributes().map(|attribute| (attribute.name().to_owned(), attribute.value().to_owned()));
         Some(Act::Custom(action.clone(), attributes.collect()))
     }
 
-    fn branches(&mut self, element: Element<'_>) -> Option<Vec<(Expression, Vec<Act<M>>)>> {
+    fn branches(&mut self, element: Element<'_>) -> Option<Vec<(Expression, Vec<Placed<M>>)>> {
         let always = || Expression::Native(super::native::Native::Value(true.into()));
         let condition = self.attribute(element, "cond");
         let mut branches = vec![(self.needed(condition, element, "cond")?, Vec::new())];
@@ -235,7 +256,7 @@ impl<M: Model> Reader<'_, M> {
         let outside = kind != PROCESSOR || element.attribute("target").is_some_and(|target| !target.starts_with("#_"));
         if outside && !self.bindings.processors.contains_key(kind) {
             let attribute = if kind == PROCESSOR { "target" } else { "type" };
-            self.unbound(xml::line_of(element, attribute), "processor of `send`", kind);
+            self.unbound(self.lines.line_of(element, attribute), "processor of `send`", kind);
         }
     }
 
@@ -243,7 +264,7 @@ impl<M: Model> Reader<'_, M> {
     pub(super) fn payload(&mut self, element: Element<'_>) -> Payload {
         let mut payload = Payload::default();
         for name in element.attribute("namelist").unwrap_or_default().split_whitespace() {
-            payload.names.push((name.into(), self.expression(name, xml::line_of(element, "namelist"))));
+            payload.names.push((name.into(), self.expression(name, self.lines.line_of(element, "namelist"))));
         }
         for child in xml::elements(element) {
             match xml::name(child) {
@@ -257,7 +278,7 @@ impl<M: Model> Reader<'_, M> {
                 Some("content") => payload.content = Some(self.given(child)),
                 other => {
                     let what = format!("the element `{}` here", other.unwrap_or(child.tag_name().name()));
-                    self.unsupported(xml::line(child), what, "write `param` or `content`");
+                    self.unsupported(self.lines.line(child), what, "write `param` or `content`");
                 }
             }
         }

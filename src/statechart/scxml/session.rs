@@ -56,6 +56,12 @@ impl ScxmlSession {
         self.variables.iter().filter_map(|(name, value)| Some((&**name, value.as_ref()?)))
     }
 
+    /// All variables, also those without a value yet.
+    #[cfg(feature = "scxml-ecmascript")]
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, Option<&ScxmlValue>)> {
+        self.variables.iter().map(|(name, value)| (&**name, value.as_ref()))
+    }
+
     /// The value of the declared variable of a number.
     pub(super) fn declared(&self, at: usize) -> Option<&ScxmlValue> {
         self.variables.get(at)?.1.as_ref()

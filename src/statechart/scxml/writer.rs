@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::definition::{ActionList, Actions, Guard, History, StateDef, TransitionDef};
 use super::super::model::Model;
 use super::super::state_id::StateId;
-use super::content::{Act, Block, EXECUTION, Shared, is_in};
+use super::content::{Act, Block, EXECUTION, Place, Placed, Shared, is_in};
 use super::event::ScxmlEvent;
 use super::expression::{Expression, Scope};
 use super::native::Native;
@@ -43,12 +43,15 @@ where
         }
     }
 
-    fn declarations<'d>(&mut self, data: impl Iterator<Item = Element<'d>>) -> Vec<Act<M>> {
+    fn declarations<'d>(&mut self, data: impl Iterator<Item = Element<'d>>) -> Vec<Placed<M>> {
         let mut acts = Vec::new();
         for data in data {
             match data.attribute("id") {
-                Some(id) => acts.push(Act::Declare(id.into(), self.reader.given(data))),
-                None => self.reader.wrong(xml::line(data), "`data` needs the attribute `id`"),
+                Some(id) => {
+                    let declare = Act::Declare(id.into(), self.reader.given(data));
+                    acts.push(self.reader.placed(data, declare));
+                }
+                None => self.reader.wrong(self.reader.lines.line(data), "`data` needs the attribute `id`"),
             }
         }
         acts
@@ -62,13 +65,15 @@ where
         for child in xml::elements(element) {
             self.child(child, state);
         }
-        if xml::name(element) != Some("parallel") && xml::elements(element).any(|child| xml::is_state(child) && xml::name(child) != Some("history")) {
+        if xml::name(element) != Some("parallel")
+            && xml::elements(element).any(|child| xml::is_state(child) && xml::name(child) != Some("history"))
+        {
             self.initial(element, state);
         }
     }
 
     fn child(&mut self, child: Element<'_>, state: &mut StateDef<M>) {
-        let name = || StateId::from(xml::id(child));
+        let name = || StateId::from(self.reader.lines.id(child));
         match xml::name(child) {
             Some("state") => state.state(name(), |state| self.state(child, state)),
             Some("parallel") => state.parallel(name(), |state| self.state(child, state)),
@@ -81,11 +86,11 @@ where
             Some("initial" | "datamodel") => {}
             Some("script") if xml::name(child.parent_element().unwrap_or(child)) == Some("scxml") => {}
             Some("invoke") => self.reader.unsupported(
-                xml::line(child),
+                self.reader.lines.line(child),
                 "`invoke`",
                 "spawn the child in Rust, from a custom action or with `StateDef::invoke` in a chart written there",
             ),
-            Some(other) => self.reader.unsupported(xml::line(child), format!("the element `{other}` here"), "strike it out"),
+            Some(other) => self.reader.unsupported(self.reader.lines.line(child), format!("the element `{other}` here"), "strike it out"),
             // What is of others' namespaces is theirs.
             None => {}
         }
@@ -101,7 +106,7 @@ where
         }
         if targets.is_empty() {
             let first = xml::elements(element).find(|child| xml::is_state(*child) && xml::name(*child) != Some("history"));
-            targets.extend(first.map(|first| StateId::from(xml::id(first))));
+            targets.extend(first.map(|first| StateId::from(self.reader.lines.id(first))));
         }
         self.act(blocks, state.initial_all(targets));
     }
@@ -111,14 +116,15 @@ where
             None | Some("shallow") => History::Shallow,
             Some("deep") => History::Deep,
             Some(other) => {
-                self.reader.wrong(xml::line_of(element, "type"), format!("a history is `shallow` or `deep`, and not `{other}`"));
+                self.reader
+                    .wrong(self.reader.lines.line_of(element, "type"), format!("a history is `shallow` or `deep`, and not `{other}`"));
                 return;
             }
         };
         let transition = xml::named(element, "transition").next();
         let targets = transition.map_or_else(Vec::new, |transition| self.targets(transition, "target"));
         let acts = transition.map_or_else(Vec::new, |transition| self.reader.acts(transition));
-        self.act(acts, parent.history(StateId::from(xml::id(element)), depth, targets));
+        self.act(acts, parent.history(StateId::from(self.reader.lines.id(element)), depth, targets));
     }
 
     /// The states that an attribute names; those that are not there are told.
@@ -126,30 +132,34 @@ where
         let ids: Vec<StateId> = element.attribute(attribute).unwrap_or_default().split_whitespace().map(StateId::from).collect();
         for id in ids.iter().filter(|id| !self.shared.states.contains(id)) {
             let what = format!("there is no state `{}`: add it, or correct the name", id.as_str());
-            self.reader.wrong(xml::line_of(element, attribute), what);
+            self.reader.wrong(self.reader.lines.line_of(element, attribute), what);
         }
         ids
     }
 
     fn transition(&mut self, element: Element<'_>, state: &mut StateDef<M>) {
         let targets = self.targets(element, "target");
-        let condition = element.attribute("cond").map(|text| self.reader.expression(text, xml::line_of(element, "cond")));
-        let acts: Arc<[Act<M>]> = self.reader.acts(element).into();
+        let condition = element.attribute("cond").map(|text| self.reader.expression(text, self.reader.lines.line_of(element, "cond")));
+        let acts: Arc<[Placed<M>]> = self.reader.acts(element).into();
         let internal = match element.attribute("type") {
             None | Some("external") => false,
             Some("internal") => true,
             Some(other) => {
-                self.reader.wrong(xml::line_of(element, "type"), format!("a transition is `external` or `internal`, and not `{other}`"));
+                self.reader.wrong(
+                    self.reader.lines.line_of(element, "type"),
+                    format!("a transition is `external` or `internal`, and not `{other}`"),
+                );
                 return;
             }
         };
+        let place = self.reader.place(element);
         let fill = |transition: &mut TransitionDef<M>| {
             targets.iter().for_each(|target| drop_ref(transition.go(target.clone())));
             if !internal {
                 transition.reenter();
             }
             if let Some(condition) = &condition {
-                transition.guard(self.guard(condition));
+                transition.guard(self.guard(condition, &place));
             }
             self.carry(acts.clone(), transition);
         };
@@ -160,14 +170,14 @@ where
     }
 
     /// Where states are asked for by their ids, and nothing can fail, the chart does it.
-    fn guard(&self, condition: &Expression) -> Guard<M> {
-        condition.as_native().map_or_else(|| self.evaluated(condition.clone()), |native| self.native_guard(native))
+    fn guard(&self, condition: &Expression, place: &Place) -> Guard<M> {
+        condition.as_native().map_or_else(|| self.evaluated(condition.clone(), place), |native| self.native_guard(native, place))
     }
 
-    fn native_guard(&self, condition: &Native) -> Guard<M> {
+    fn native_guard(&self, condition: &Native, place: &Place) -> Guard<M> {
         match condition {
-            Native::And(a, b) => Guard::all([self.native_guard(a), self.native_guard(b)]),
-            other => self.plain_guard(other).unwrap_or_else(|| self.evaluated(Expression::Native(other.clone()))),
+            Native::And(a, b) => Guard::all([self.native_guard(a, place), self.native_guard(b, place)]),
+            other => self.plain_guard(other).unwrap_or_else(|| self.evaluated(Expression::Native(other.clone()), place)),
         }
     }
 
@@ -189,8 +199,8 @@ where
     }
 
     /// A guard that raises `error.execution` where its condition has no value.
-    fn evaluated(&self, condition: Expression) -> Guard<M> {
-        let shared = self.shared.clone();
+    fn evaluated(&self, condition: Expression, place: &Place) -> Guard<M> {
+        let (shared, place) = (self.shared.clone(), place.clone());
         Guard::attempt(move |context: &M::Context, trigger, states| {
             let scope = Scope {
                 session: context.as_ref(),
@@ -200,14 +210,15 @@ where
                 #[cfg(feature = "scxml-ecmascript")]
                 states: &shared.states,
             };
-            let value = condition.value(&scope).map_err(|reason| shared.error(EXECUTION, &reason))?;
+            let value = condition.value(&scope).map_err(|reason| place.mark(shared.error(EXECUTION, &reason)))?;
             Ok(value.is_true())
         })
     }
 
     fn output(&mut self, element: Element<'_>, state: &mut StateDef<M>) {
         let payload = self.reader.payload(element);
-        self.act(vec![Act::Output(payload)], state.entry());
+        let output = self.reader.placed(element, Act::Output(payload));
+        self.act(vec![output], state.entry());
         let shared = self.shared.clone();
         state.output(move |context: &M::Context, _| {
             let output = context.as_ref().output.clone();
@@ -220,12 +231,12 @@ where
         self.act(acts, actions);
     }
 
-    fn act(&self, acts: Vec<Act<M>>, actions: &mut ActionList<M>) {
+    fn act(&self, acts: Vec<Placed<M>>, actions: &mut ActionList<M>) {
         self.carry(acts.into(), actions);
     }
 
     /// Has a block carried out.
-    fn carry(&self, acts: Arc<[Act<M>]>, actions: &mut impl Actions<Model = M>) {
+    fn carry(&self, acts: Arc<[Placed<M>]>, actions: &mut impl Actions<Model = M>) {
         if acts.is_empty() {
             return;
         }

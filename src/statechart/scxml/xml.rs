@@ -21,10 +21,12 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, ScxmlProblem> {
     let document = Document::parse_with_options(text, options).map_err(|error| ScxmlProblem::Syntax(error.to_string()))?;
     if name(document.root_element()) != Some("scxml") {
         let what = format!("the root element is not `scxml` in the namespace `{NAMESPACE}`");
-        return Err(ScxmlProblem::Wrong { line: line(document.root_element()), what });
+        return Err(ScxmlProblem::Wrong { line: Lines::new(text).line(document.root_element()), what });
     }
     match document.descendants().find(|node| node.ancestors().nth(DEPTH_MAX).is_some()) {
-        Some(deep) => Err(ScxmlProblem::Wrong { line: line(deep), what: format!("elements are nested deeper than {DEPTH_MAX}") }),
+        Some(deep) => {
+            Err(ScxmlProblem::Wrong { line: Lines::new(text).line(deep), what: format!("elements are nested deeper than {DEPTH_MAX}") })
+        }
         None => Ok(document),
     }
 }
@@ -54,26 +56,45 @@ pub(super) fn is_leaf(element: Element<'_>) -> bool {
     is_state(element) && name(element) != Some("history") && !elements(element).any(is_state)
 }
 
-/// The id of a state: without one, its line and column.
-pub(super) fn id(element: Element<'_>) -> Arc<str> {
-    element.attribute("id").map_or_else(
-        || {
-            let place = element.document().text_pos_at(element.range().start);
-            format!("({}:{})", place.row, place.col).into()
-        },
-        Into::into,
-    )
+/// Where the lines of a text begin.
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
 }
 
-/// The line of an element.
-pub(super) fn line(element: Element<'_>) -> u32 {
-    element.document().text_pos_at(element.range().start).row
-}
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
+    }
 
-/// The line of an attribute, or of its element.
-pub(super) fn line_of(element: Element<'_>, attribute: &str) -> u32 {
-    let start = element.attribute_node(attribute).map_or(element.range().start, |attribute| attribute.range().start);
-    element.document().text_pos_at(start).row
+    /// Line and column of an element, from 1.
+    pub(super) fn place(&self, element: Element<'_>) -> (u32, u32) {
+        self.at(element.range().start)
+    }
+
+    /// The line of an element.
+    pub(super) fn line(&self, element: Element<'_>) -> u32 {
+        self.place(element).0
+    }
+
+    /// The line of an attribute, or of its element.
+    pub(super) fn line_of(&self, element: Element<'_>, attribute: &str) -> u32 {
+        let start = element.attribute_node(attribute).map_or(element.range().start, |attribute| attribute.range().start);
+        self.at(start).0
+    }
+
+    /// The id of a state: without one, its line and column.
+    pub(super) fn id(&self, state: Element<'_>) -> Arc<str> {
+        let (line, column) = self.place(state);
+        state.attribute("id").map_or_else(|| format!("({line}:{column})").into(), Into::into)
+    }
+
+    fn at(&self, offset: usize) -> (u32, u32) {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
+        (line as u32, column as u32)
+    }
 }
 
 /// The text in an element, if it holds any but spaces.
