@@ -30,7 +30,7 @@ use super::event;
 use super::expression::{ECMA_VALUE, Scope};
 use super::value::ScxmlValue;
 
-const LOOP_MAX: u64 = 1_000_000;
+const LOOP_MAX: u64 = 100_000;
 const RECURSION_MAX: usize = 256;
 /// How deep data may be nested; what leads back to itself is deeper than any.
 const DEPTH_MAX: usize = 64;
@@ -91,10 +91,11 @@ impl Script {
         Self::checked(format!("'use strict'; ({location}) = {ECMA_VALUE};"), None)
     }
 
-    /// Statements.
+    /// Statements. As a block, so that what they declare with `let` and `const` ends with them.
     pub(super) fn program(text: &str) -> Result<Self, String> {
-        Self::checked(text.to_owned(), None)?;
-        Self::checked(format!("(0, eval)({SOURCE})"), Some(text.into()))
+        let block = format!("{{{text}\n}}");
+        Self::checked(block.clone(), None)?;
+        Self::checked(format!("(0, eval)({SOURCE})"), Some(block.into()))
     }
 
     fn checked(code: String, program: Option<Arc<str>>) -> Result<Self, String> {
