@@ -196,8 +196,11 @@ impl Plan {
 
 fn drop_ref<T>(_: &mut T) {}
 
-/// The states after each event, and what was counted, until a step fails; then its error.
-fn play<S: StateSet>(plan: &Plan, busy: bool, semantics: Semantics) -> Option<Vec<Result<(Vec<usize>, u64), String>>> {
+/// The states after an event, and what was counted; or the error of a step.
+type Moment = Result<(Vec<usize>, u64), String>;
+
+/// What comes of each event, until a step fails.
+fn play<S: StateSet>(plan: &Plan, busy: bool, semantics: Semantics) -> Option<Vec<Moment>> {
     let (mut session, events) = plan.start::<S>(busy, semantics)?;
     let mut played = vec![Ok((session.active(), *session.context()))];
     for event in &plan.events {

@@ -314,13 +314,16 @@ pub(super) struct DelayDef<M: Model> {
     pub(super) ticks: Box<DelayFn<M>>,
 }
 
+/// What is entered by default, and the actions of doing so.
+type Defaults<M> = (Vec<Target<<M as Model>::State>>, ActionList<M>);
+
 /// A state being written.
 pub struct StateDef<M: Model> {
     /// `None` is the root.
     pub(super) name: Option<M::State>,
     pub(super) kind: Kind,
-    /// What is entered by default, and the actions of doing so: of a history state, where it leads without a record.
-    pub(super) initial: Option<(Vec<Target<M::State>>, ActionList<M>)>,
+    /// Of a history state: where it leads without a record.
+    pub(super) initial: Option<Defaults<M>>,
     pub(super) entry: ActionList<M>,
     pub(super) exit: ActionList<M>,
     pub(super) on: Vec<(Descriptor, TransitionDef<M>)>,

@@ -125,7 +125,7 @@ pub(super) fn milliseconds(text: &str) -> Option<u64> {
 }
 
 /// Why a block ends early: the event to be raised.
-type Fault = Box<ScxmlEvent>;
+type Fault = ScxmlEvent;
 
 /// A block of content that is being carried out.
 pub(super) struct Block<'r, 's, M: Model> {
@@ -142,7 +142,7 @@ where
     /// Carries out a block.
     pub(super) fn run(&mut self, acts: &[Placed<M>]) {
         if let Err(fault) = self.acts(acts) {
-            self.step.raise(*fault);
+            self.step.raise(fault);
         }
     }
 
@@ -151,7 +151,7 @@ where
     }
 
     fn execution(&self, reason: &str) -> Fault {
-        Box::new(self.shared.error(EXECUTION, reason))
+        self.shared.error(EXECUTION, reason)
     }
 
     fn with_scope<T>(&self, look: impl FnOnce(&Scope<'_>) -> T) -> T {
@@ -179,12 +179,12 @@ where
     }
 
     fn acts(&mut self, acts: &[Placed<M>]) -> Result<(), Fault> {
-        acts.iter().try_for_each(|act| self.act(&act.act, &act.place).map_err(|fault| Box::new(act.place.mark(*fault))))
+        acts.iter().try_for_each(|act| self.act(&act.act, &act.place).map_err(|fault| act.place.mark(fault)))
     }
 
     /// Raises an error that does not end the block.
     fn tell(&mut self, fault: Fault, place: &Place) {
-        self.step.raise(place.mark(*fault));
+        self.step.raise(place.mark(fault));
     }
 
     fn act(&mut self, act: &Act<M>, place: &Place) -> Result<(), Fault> {
@@ -320,7 +320,7 @@ where
             None => send.id.clone(),
         };
         self.send_as(send, id.clone(), place).map_err(|fault| match id {
-            Some(id) => Box::new(fault.with_send_id(id)),
+            Some(id) => fault.with_send_id(id),
             None => fault,
         })
     }
@@ -347,7 +347,7 @@ where
                 let Some(processor) = self.shared.processors.get(kind) else { return Err(self.unreachable(kind, target)) };
                 let message = ScxmlMessage { event: name, data, target, send_id: id.as_deref(), delay_ticks: ticks };
                 let sent = processor(self.context, message, self.step);
-                sent.map_err(|reason| Box::new(self.shared.error(COMMUNICATION, &reason)))?;
+                sent.map_err(|reason| self.shared.error(COMMUNICATION, &reason))?;
             }
         }
         Ok(())
@@ -365,7 +365,7 @@ where
     fn unreachable(&self, kind: &str, target: Option<&str>) -> Fault {
         match target {
             Some(target) if kind == PROCESSOR && target.starts_with("#_") => {
-                Box::new(self.shared.error(COMMUNICATION, &format!("nobody is at `{target}`")))
+                self.shared.error(COMMUNICATION, &format!("nobody is at `{target}`"))
             }
             Some(target) if kind == PROCESSOR => self.execution(&format!("`{target}` is no target")),
             _ => self.execution(&format!("no processor is bound to the type `{kind}`")),

@@ -69,6 +69,9 @@ const HARDEN: &str = "(function () {
     }
 })()";
 
+/// What variables hold after a script, by name.
+type Changes = Vec<(Arc<str>, ScxmlValue)>;
+
 /// A piece of ECMAScript that was checked; each thread compiles it when it first runs it.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
@@ -114,7 +117,7 @@ impl Script {
     }
 
     /// Runs it. Gives the variables that it changed, and whether it failed.
-    pub(super) fn run(&self, scope: &Scope<'_>, value: Option<ScxmlValue>) -> (Vec<(Arc<str>, ScxmlValue)>, Result<(), String>) {
+    pub(super) fn run(&self, scope: &Scope<'_>, value: Option<ScxmlValue>) -> (Changes, Result<(), String>) {
         with_engine(|engine| {
             let result = engine.load(self, scope, value).and_then(|()| engine.evaluate(self).map(drop));
             let (changes, unkept) = engine.changes(scope);
@@ -247,7 +250,7 @@ impl Engine {
     }
 
     /// What variables hold now that did not before. What cannot be kept keeps its old value, and is told.
-    fn changes(&mut self, scope: &Scope<'_>) -> (Vec<(Arc<str>, ScxmlValue)>, Result<(), String>) {
+    fn changes(&mut self, scope: &Scope<'_>) -> (Changes, Result<(), String>) {
         let mut changes = Vec::new();
         let mut unkept = Ok(());
         for name in self.globals().iter().filter_map(text_of).filter(|name| is_variable(name)) {
