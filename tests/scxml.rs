@@ -301,6 +301,7 @@ fn actors_go_equal_ways_on_any_number_of_threads() {
 
 #[cfg(feature = "scxml-ecmascript")]
 mod ecmascript {
+    use proptest::prelude::*;
     use throng::statechart::DataModel;
 
     use super::*;
@@ -430,5 +431,66 @@ mod ecmascript {
         let digests = |document: &ScxmlDocument| digests(document, 1_000, ThrongOptions::new().threads(1));
         assert_eq!(digests(&beast("native")), digests(&document));
         assert_eq!(digests(&beast("native")), digests(&document.data_model(DataModel::Native)));
+    }
+
+    /// Expressions that are numbers, truths, texts or nothing, mostly: operators stand between them without brackets, so that
+    /// both languages must agree on precedence, too.
+    fn expressions() -> impl Strategy<Value = String> {
+        let scalars =
+            ["0", "1", "7", "n", "true", "false", "'a'", "'b'", "''", "'10'", "t", "u", "null", "undefined", "r.k", "l[1]", "l.length"];
+        let scalar = prop::sample::select(scalars.map(str::to_owned).to_vec());
+        scalar.prop_recursive(5, 40, 3, |inner| {
+            let signs = ["+", "-", "*", "/", "%", "==", "!=", "===", "!==", "<", "<=", ">", ">=", "&&", "||"];
+            let both = (inner.clone(), prop::sample::select(signs.to_vec()), inner.clone());
+            prop_oneof![
+                6 => both.prop_map(|(a, sign, b)| format!("{a} {sign} {b}")),
+                2 => inner.clone().prop_map(|a| format!("({a})")),
+                1 => inner.clone().prop_map(|a| format!("!{a}")),
+                1 => inner.clone().prop_map(|a| format!("- {a}")),
+                1 => inner.clone().prop_map(|a| format!("typeof {a}")),
+                1 => inner.clone().prop_map(|a| format!("({a} in r)")),
+                1 => inner.clone().prop_map(|a| format!("r[{a}]")),
+                1 => inner.clone().prop_map(|a| format!("l[{a}]")),
+                1 => inner.clone().prop_map(|a| format!("({a}).length")),
+                1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}][n % 2]")),
+                1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{x: {a}, '2': {b}}}.x")),
+                1 => (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+            ]
+        })
+    }
+
+    const VARIABLES: &str = r#"<data id="n" expr="3"/><data id="t" expr="'text'"/><data id="u"/><data id="l" expr="[1, 'two', true]"/>
+        <data id="r" expr="{k: 5, a: 'b', '10': 1}"/>"#;
+
+    /// The value of each expression, or `None` where it has none.
+    fn values(expressions: &[String], data_model: DataModel) -> Vec<Option<ScxmlValue>> {
+        let escape = |text: &String| text.replace('&', "&amp;").replace('<', "&lt;");
+        let data = |at: usize| format!(r#"<data id="v{at}"/>"#);
+        let set = |(at, text): (usize, &String)| format!(r#"<onentry><assign location="v{at}" expr="[{}]"/></onentry>"#, escape(text));
+        let body = format!(
+            "<datamodel>{VARIABLES}{}</datamodel><state>{}</state>",
+            (0..expressions.len()).map(data).collect::<String>(),
+            expressions.iter().enumerate().map(set).collect::<String>()
+        );
+        let document = document(&body).data_model(data_model).lenient();
+        let chart = document.define::<Test>(&ScxmlBindings::new(), 1).expect("it is lenient").build().expect("the chart is sound");
+        let session = Session::start(Arc::new(chart), document.session()).expect("it starts");
+        let value = |at: usize| session.context().get(&format!("v{at}")).filter(|value| value.is_true()).cloned();
+        (0..expressions.len()).map(value).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What the native data model computes, ECMAScript computes alike.
+        #[test]
+        fn native_expressions_mean_in_ecmascript_what_they_mean(expressions in prop::collection::vec(expressions(), 40)) {
+            let native = values(&expressions, DataModel::Native);
+            let ecmascript = values(&expressions, DataModel::Ecmascript);
+            prop_assert!(native.iter().any(Option::is_some), "some have a value");
+            for ((text, native), ecmascript) in expressions.iter().zip(native).zip(ecmascript) {
+                prop_assert!(native.is_none() || native == ecmascript, "{}: {:?} and {:?}", text, native, ecmascript);
+            }
+        }
     }
 }

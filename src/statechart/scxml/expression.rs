@@ -21,8 +21,9 @@ pub enum DataModel {
     /// Integers, booleans and strings, and lists and records of them: comparisons, arithmetic, logic, `a ? b : c`, `typeof`,
     /// fields and elements.
     ///
-    /// All of it is ECMAScript with the meaning that it has there. What ECMAScript would convert (`1 == '1'`), or what leaves
-    /// the integers (`7 / 2`), is an error when it is evaluated.
+    /// All of it is ECMAScript with the meaning that it has there, but that lists and records are equal when they hold the
+    /// same. What ECMAScript would convert (`1 == '1'`), or what leaves the integers (`7 / 2`), is an error when it is
+    /// evaluated.
     Native,
     /// ECMAScript, by the interpreter of `boa_engine`.
     ///

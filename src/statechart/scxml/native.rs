@@ -4,7 +4,7 @@
 //!
 //! An expression is read once, with the numbers of the variables that it names, and evaluated without a look at names.
 //! Where ECMAScript would turn a value into one of another kind, or leave the whole numbers, evaluation fails instead: what
-//! this data model computes, ECMAScript computes alike.
+//! this data model computes, ECMAScript computes alike. But lists and records are equal when they hold the same.
 
 use std::sync::Arc;
 
@@ -12,10 +12,12 @@ use super::event;
 use super::expression::Scope;
 use super::value::ScxmlValue;
 
-/// How many words and signs an expression may have: it is evaluated by recursion.
+/// How many words and signs an expression may have, and how many operators with fields and elements: it is evaluated by
+/// recursion.
 const TOKENS_MAX: usize = 1_000;
+const OPERATORS_MAX: usize = 200;
 /// How deep brackets and signs before a value may be nested.
-const DEPTH_MAX: usize = 100;
+const DEPTH_MAX: usize = 50;
 
 /// An expression that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Native {
         if tokens.len() > TOKENS_MAX {
             return Err(format!("an expression has at most {TOKENS_MAX} words and signs"));
         }
-        let mut reader = Reader { tokens: &tokens, declared, depth: 0 };
+        let mut reader = Reader { tokens: &tokens, declared, depth: 0, operators: 0 };
         let expression = reader.expression()?;
         match reader.tokens.first() {
             None => Ok(expression),
@@ -142,13 +144,34 @@ impl System {
     }
 }
 
+/// What all objects have by their prototype.
+const INHERITED: [&str; 12] = [
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+];
+
 fn field(of: &ScxmlValue, name: &str) -> Result<ScxmlValue, String> {
     match of {
-        ScxmlValue::Undefined | ScxmlValue::Null => Err(format!("{of} has no field `{name}`")),
         ScxmlValue::List(values) if name == "length" => Ok((values.len() as i64).into()),
         ScxmlValue::Text(text) if name == "length" => Ok((text.encode_utf16().count() as i64).into()),
-        of => Ok(of.get(name).clone()),
+        ScxmlValue::Record(_) if !is_inherited(of, name) => Ok(of.get(name).clone()),
+        of => Err(format!("{of} has no field `{name}`")),
     }
+}
+
+/// Whether a record has a name only by its prototype, of which this data model knows nothing.
+fn is_inherited(record: &ScxmlValue, name: &str) -> bool {
+    INHERITED.contains(&name) && *record.get(name) == ScxmlValue::Undefined
 }
 
 fn index(of: &ScxmlValue, at: &ScxmlValue) -> Result<ScxmlValue, String> {
@@ -169,7 +192,7 @@ fn both(sign: &str, a: &ScxmlValue, b: &ScxmlValue) -> Result<ScxmlValue, String
         ("!==", a, b) => (a != b).into(),
         ("==", a, b) => alike(a, b).ok_or_else(unfit)?.into(),
         ("!=", a, b) => (!alike(a, b).ok_or_else(unfit)?).into(),
-        ("in", Text(name), ScxmlValue::Record(fields)) => fields.iter().any(|(known, _)| known == name).into(),
+        ("in", Text(name), ScxmlValue::Record(fields)) if !is_inherited(b, name) => fields.iter().any(|(known, _)| known == name).into(),
         ("+", Text(a), b @ (Text(_) | Integer(_) | ScxmlValue::Bool(_))) => (&*format!("{a}{b}")).into(),
         ("+", a @ (Integer(_) | ScxmlValue::Bool(_)), Text(b)) => (&*format!("{a}{b}")).into(),
         ("<" | "<=" | ">" | ">=", Integer(a), Integer(b)) => ordered(sign, a.cmp(b)).into(),
@@ -294,9 +317,26 @@ struct Reader<'a> {
     tokens: &'a [Token],
     declared: &'a [Arc<str>],
     depth: usize,
+    operators: usize,
 }
 
 impl Reader<'_> {
+    fn deepen(&mut self) -> Result<(), String> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX { Err(format!("it is nested deeper than {DEPTH_MAX}")) } else { Ok(()) }
+    }
+
+    fn count_operator(&mut self) -> Result<(), String> {
+        self.operators += 1;
+        if self.operators > OPERATORS_MAX { Err(format!("an expression has at most {OPERATORS_MAX} operators")) } else { Ok(()) }
+    }
+
+    /// Two values with a sign between them.
+    fn join(&mut self, join: impl FnOnce(Box<Native>, Box<Native>) -> Native, left: Native, right: Native) -> Result<Native, String> {
+        self.count_operator()?;
+        Ok(join(Box::new(left), Box::new(right)))
+    }
+
     fn next(&mut self) -> Result<Token, String> {
         let (first, rest) = self.tokens.split_first().ok_or("something is missing at the end")?;
         self.tokens = rest;
@@ -317,10 +357,7 @@ impl Reader<'_> {
     }
 
     fn expression(&mut self) -> Result<Native, String> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(format!("it is nested deeper than {DEPTH_MAX}"));
-        }
+        self.deepen()?;
         let condition = self.any()?;
         let chosen = if self.takes("?") {
             let yes = self.expression()?;
@@ -336,7 +373,8 @@ impl Reader<'_> {
     fn any(&mut self) -> Result<Native, String> {
         let mut left = self.all()?;
         while self.takes("||") {
-            left = Native::Or(Box::new(left), Box::new(self.all()?));
+            let right = self.all()?;
+            left = self.join(Native::Or, left, right)?;
         }
         Ok(left)
     }
@@ -344,7 +382,8 @@ impl Reader<'_> {
     fn all(&mut self) -> Result<Native, String> {
         let mut left = self.level(0)?;
         while self.takes("&&") {
-            left = Native::And(Box::new(left), Box::new(self.level(0)?));
+            let right = self.level(0)?;
+            left = self.join(Native::And, left, right)?;
         }
         Ok(left)
     }
@@ -356,26 +395,27 @@ impl Reader<'_> {
             && signs.contains(&sign)
         {
             self.tokens = &self.tokens[1..];
-            left = Native::Both(sign, Box::new(left), Box::new(self.level(level + 1)?));
+            let right = self.level(level + 1)?;
+            left = self.join(|left, right| Native::Both(sign, left, right), left, right)?;
         }
         Ok(left)
     }
 
     /// A value with the signs before and after it.
     fn single(&mut self) -> Result<Native, String> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(format!("it is nested deeper than {DEPTH_MAX}"));
-        }
-        let single = match self.next()? {
-            Token::Sign("!") => Native::Not(Box::new(self.single()?)),
-            Token::Sign("-") => Native::Negative(Box::new(self.single()?)),
-            Token::Name(name) if name == "typeof" => Native::TypeOf(Box::new(self.single()?)),
-            token => {
+        let before: fn(Box<Native>) -> Native = match self.tokens.first() {
+            Some(Token::Sign("!")) => Native::Not,
+            Some(Token::Sign("-")) => Native::Negative,
+            Some(Token::Name(name)) if name == "typeof" => Native::TypeOf,
+            _ => {
+                let token = self.next()?;
                 let value = self.primary(token)?;
-                self.inside(value)?
+                return self.inside(value);
             }
         };
+        self.next()?;
+        self.deepen()?;
+        let single = before(Box::new(self.single()?));
         self.depth -= 1;
         Ok(single)
     }
@@ -423,6 +463,7 @@ impl Reader<'_> {
             } else {
                 return Ok(value);
             }
+            self.count_operator()?;
         }
     }
 
@@ -442,7 +483,8 @@ impl Reader<'_> {
         let mut fields = Vec::new();
         while !self.takes("}") {
             let name: Arc<str> = match self.next()? {
-                Token::Name(name) => name.into(),
+                Token::Name(name) if name != "__proto__" => name.into(),
+                Token::Value(ScxmlValue::Text(name)) if &*name == "__proto__" => return Err("a record has no prototype".to_owned()),
                 Token::Value(ScxmlValue::Text(name)) => name,
                 token => return Err(format!("a name is expected where `{token}` stands")),
             };
@@ -535,6 +577,7 @@ mod tests {
             ("99999999999999999999", "`99999999999999999999..` is no integer that fits"),
             ("a = 1", "`=` means nothing here"),
             ("a.1", "a name is expected after `.`"),
+            ("{'__proto__': a}", "a record has no prototype"),
             ("return", "there is no variable `return`: declare it with `data`"),
         ];
         for (text, problem) in wrong {
@@ -552,7 +595,10 @@ mod tests {
             ("9223372036854775807 + 1", "9223372036854775807 + 1 is no integer"),
             ("b < 1", "`<` is not for string and number: x < 1"),
             ("c.x", "undefined has no field `x`"),
-            ("a['x'][0]", "undefined has no element 0"),
+            ("c[0]", "undefined has no element 0"),
+            ("list.map", "[10, 20] has no field `map`"),
+            ("a.b", "2 has no field `b`"),
+            ("$r.toString", "{f: {g g: 7}} has no field `toString`"),
             ("In(1)", "`In` asks for the id of a state, and not for 1"),
         ];
         for (text, problem) in wrong {
@@ -562,14 +608,17 @@ mod tests {
 
     #[test]
     fn nesting_and_length_have_limits() {
-        let deep = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
-        assert!(value(&deep).is_err());
-        let nested = format!("{}1{}", "(".repeat(200), ")".repeat(200));
-        assert_eq!(value(&nested), Err("it is nested deeper than 100".to_owned()));
-        assert_eq!(value(&format!("{}true", "!".repeat(200))), Err("it is nested deeper than 100".to_owned()));
-        let long = format!("0{}", "+1".repeat(499));
-        assert_eq!(value(&long), Ok(499.into()));
-        assert!(value(&format!("{long}+1+1")).is_err());
+        let nested = |open: &str, close: &str, times: usize| value(&format!("{}1{}", open.repeat(times), close.repeat(times)));
+        assert_eq!(nested("(", ")", 49), Ok(1.into()));
+        let deep = Err("it is nested deeper than 50".to_owned());
+        assert_eq!(nested("(", ")", 50), deep);
+        assert_eq!(nested("!", "", 50), deep);
+        assert_eq!(nested("true ? 1 : ", "", 50), deep);
+        assert_eq!(nested("list[", "]", 50), deep);
+        assert_eq!(nested("(", ")", 10_000), Err("an expression has at most 1000 words and signs".to_owned()));
+        assert_eq!(nested("1 + ", "", 200), Ok(201.into()));
+        assert_eq!(nested("1 + ", "", 201), Err("an expression has at most 200 operators".to_owned()));
+        assert_eq!(value(&format!("a{}", ".b".repeat(201))), Err("an expression has at most 200 operators".to_owned()));
     }
 
     #[test]

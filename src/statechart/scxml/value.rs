@@ -23,7 +23,7 @@ pub enum ScxmlValue {
     Text(Arc<str>),
     /// Values in order.
     List(Vec<Self>),
-    /// Values by name, in the order in which they were put there; no name twice.
+    /// Values by name: no name twice, names that are numbers first, and the others in the order in which they were put there.
     Record(Vec<(Arc<str>, Self)>),
     /// The source of a function, which only ECMAScript makes. What it would close over is not kept.
     Function(Arc<str>),
@@ -68,6 +68,8 @@ impl ScxmlValue {
                 None => record.push((name, value)),
             }
         }
+        // As ECMAScript orders them.
+        record.sort_by_key(|(name, _)| number(name).unwrap_or(u32::MAX));
         Self::Record(record)
     }
 
@@ -96,6 +98,12 @@ impl ScxmlValue {
             Self::Function(_) => "function",
         }
     }
+}
+
+/// The number that a name is, if it is written as numbers are.
+fn number(name: &str) -> Option<u32> {
+    let plain = name == "0" || name.starts_with(|first: char| ('1'..='9').contains(&first));
+    name.parse().ok().filter(|_| plain)
 }
 
 impl Display for ScxmlValue {
@@ -145,11 +153,10 @@ impl From<i64> for ScxmlValue {
 }
 
 impl From<f64> for ScxmlValue {
-    /// Whole numbers become integers, as far as all of them have their own number.
+    /// Whole numbers become integers, as far as all of them have their own number. Zero loses its sign.
     fn from(value: f64) -> Self {
         const SAFE: f64 = 9_007_199_254_740_991.0;
-        let whole = value.fract() == 0.0 && value.abs() <= SAFE && !(value == 0.0 && value.is_sign_negative());
-        if whole { Self::Integer(value as i64) } else { Self::Number(ScxmlNumber(value)) }
+        if value.fract() == 0.0 && value.abs() <= SAFE { Self::Integer(value as i64) } else { Self::Number(ScxmlNumber(value)) }
     }
 }
 
@@ -187,7 +194,9 @@ mod tests {
     #[test]
     fn whole_numbers_are_integers_and_others_keep_their_bits() {
         assert_eq!(ScxmlValue::from(3.0), 3_i64.into());
-        assert_ne!(ScxmlValue::from(-0.0), 0_i64.into());
+        assert_eq!(ScxmlValue::from(-0.0), 0_i64.into());
+        let names = ScxmlValue::record([("b", true), ("10", true), ("9", true), ("01", true)].map(|(name, value)| (name, value.into())));
+        assert_eq!(names.to_string(), "{9: true, 10: true, b: true, 01: true}");
         assert_eq!(ScxmlValue::from(f64::NAN), f64::NAN.into());
         assert!(matches!(ScxmlValue::from(1e300), ScxmlValue::Number(_)));
         let truths = [ScxmlValue::Undefined, ScxmlValue::Null, false.into(), 0_i64.into(), f64::NAN.into(), "".into()];
