@@ -28,14 +28,21 @@ mod definition;
 mod describe;
 mod effects;
 mod error;
+mod invoke;
+mod label;
 mod model;
 mod moves;
+mod paths;
 mod picture;
+#[cfg(feature = "serde")]
+mod saved;
 mod select;
 mod session;
 mod set;
 mod step;
 mod timers;
+#[cfg(feature = "xstate-json")]
+mod xstate_export;
 #[cfg(feature = "xstate-json")]
 mod xstate_json;
 
@@ -45,10 +52,14 @@ pub use definition::{ActionList, Actions, Definition, Guard, History, Semantics,
 pub use error::{ChartError, Problem, StepError};
 pub use throng_macros::ChartEvent;
 
+pub(crate) use invoke::Tied;
 pub use model::{ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
+pub use paths::{PathStep, Paths};
 pub use session::Session;
 pub use set::StateSet;
 pub use step::Outcome;
 pub use timers::TimerName;
+#[cfg(feature = "xstate-json")]
+pub use xstate_export::ExportError;
 #[cfg(feature = "xstate-json")]
 pub use xstate_json::{Bindings, ImportError, ImportProblem, StateId, XStateMachine};
