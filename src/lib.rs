@@ -28,7 +28,7 @@ pub use actor::{
     HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
-pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
+pub use charted::{Callback, ChartActor, ChartMail, Charted, Charting, SendBack, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};

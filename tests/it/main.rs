@@ -12,6 +12,7 @@ mod control;
 mod determinism;
 mod failures;
 mod identity;
+mod invoke;
 mod isolation;
 mod mail_system;
 mod naming;
