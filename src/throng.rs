@@ -13,8 +13,8 @@ use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
 use crate::actor::{
-    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, TimerSpec, Topic, publish,
-    publish_to,
+    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, Teller, TimerSpec, Topic,
+    publish, publish_to,
 };
 #[cfg(feature = "testkit")]
 use crate::actor::{Failure, FailureKind, Signal};
@@ -689,6 +689,15 @@ impl<W: BorrowMut<World>> Throng<W> {
         }
         schedules.add_systems(ActorRound, systems);
         self
+    }
+}
+
+/// Calls of services from the host tell; for an answer ask through [`Throng::inlet`].
+impl<W: BorrowMut<World>> Teller for &mut Throng<W> {
+    type Told<M> = ();
+
+    fn tell_to<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
+        self.tell(to, msg);
     }
 }
 

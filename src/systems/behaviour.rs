@@ -631,6 +631,8 @@ fn report_mishaps<A>(hub: &mut Hub, id: ActorId, mishaps: impl IntoIterator<Item
 struct ActorCrew;
 
 impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
+    const PINNED: bool = A::PINNED;
+
     type Local = SystemState<A::Params>;
 
     unsafe fn work(&self, local: &mut Self::Local, world: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, &'static mut A>) {
