@@ -50,7 +50,7 @@ struct Plan {
     transfers: u64,
 
     /// One in so many calls of an account fails.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..))]
     failure_in: u32,
 
     /// Threads that handle messages; all processors unless given.
@@ -343,7 +343,7 @@ impl Run {
     fn new(plan: Plan) -> Result<Self, Box<dyn std::error::Error>> {
         let mut throng = Throng::new(ThrongOptions::new().threads(plan.threads()).seed(7));
         throng.register_with(ActorConfig::<Branch>::new().mailbox(MailboxConfig::unbounded()).digest())?;
-        let restart = RestartIntensity { intensity: 3, period_ticks: 1_000_000 };
+        let restart = RestartIntensity { intensity: 2, period_ticks: 1_000_000 };
         throng.register_with(ActorConfig::<Savings>::new().mailbox(MailboxConfig::unbounded()).restart(restart).digest())?;
         let kept = plan.accounts.div_ceil(plan.branches);
         let branches = throng.spawn_many((0..plan.branches).map(|branch| {
