@@ -26,9 +26,9 @@ mod world;
 #[doc(hidden)]
 pub use actor::carried;
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asker, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFrom, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind,
     Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool, Recipient, ReplyTo, Router, Routing,
-    SendOrPinned, Teller, Topic, Turn, Undelivered,
+    SendOrPinned, TellFrom, Topic, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};

@@ -13,7 +13,7 @@ use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
 use crate::actor::{
-    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, Teller, TimerSpec, Topic,
+    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, TellFrom, TimerSpec, Topic,
     publish, publish_to,
 };
 #[cfg(feature = "testkit")]
@@ -693,10 +693,10 @@ impl<W: BorrowMut<World>> Throng<W> {
 }
 
 /// Calls of services from the host tell; for an answer ask through [`Throng::inlet`].
-impl<W: BorrowMut<World>> Teller for &mut Throng<W> {
+impl<W: BorrowMut<World>> TellFrom for &mut Throng<W> {
     type Told<M> = ();
 
-    fn tell_to<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
+    fn tell_from<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
         self.tell(to, msg);
     }
 }

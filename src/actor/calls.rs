@@ -14,12 +14,12 @@ use super::{Actor, Asking, Context, Destination, ReplyTo, Turn};
     label = "the first argument of a service's call says from where it is made",
     note = "pass `cx` in a handler, `&inlet` on another thread, `&mut throng` between ticks"
 )]
-pub trait Teller {
+pub trait TellFrom {
     /// What the caller gets: nothing, or whether the message was taken.
     type Told<M>;
 
     /// Sends a message.
-    fn tell_to<M, D>(self, to: D, msg: M) -> Self::Told<M>
+    fn tell_from<M, D>(self, to: D, msg: M) -> Self::Told<M>
     where
         M: Send + 'static,
         D: Destination<M> + Send + 'static;
@@ -32,7 +32,7 @@ pub trait Teller {
     label = "the first argument of a service's call says who gets the answer",
     note = "pass `cx` in a handler, `&inlet` elsewhere (`throng.inlet()`)"
 )]
-pub trait Asker {
+pub trait AskFrom {
     /// What the caller gets: an ask that goes on in the actor, or an answer to wait for.
     type Asked<M, R, D, F>
     where
@@ -42,7 +42,7 @@ pub trait Asker {
         F: FnOnce(ReplyTo<R>) -> M + Send + 'static;
 
     /// Asks with the message that `make` makes around a [`ReplyTo`].
-    fn ask_of<M, R, D, F>(self, to: D, make: F) -> Self::Asked<M, R, D, F>
+    fn ask_from<M, R, D, F>(self, to: D, make: F) -> Self::Asked<M, R, D, F>
     where
         M: 'static,
         R: Send + 'static,
@@ -50,25 +50,25 @@ pub trait Asker {
         F: FnOnce(ReplyTo<R>) -> M + Send + 'static;
 }
 
-impl Teller for &Turn<'_> {
+impl TellFrom for &Turn<'_> {
     type Told<M> = ();
 
     #[inline]
-    fn tell_to<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
+    fn tell_from<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
         self.tell(to, msg);
     }
 }
 
-impl<A: Actor> Teller for &Context<'_, A> {
+impl<A: Actor> TellFrom for &Context<'_, A> {
     type Told<M> = ();
 
     #[inline]
-    fn tell_to<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
+    fn tell_from<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
         self.tell(to, msg);
     }
 }
 
-impl<'c, 'a, A: Actor> Asker for &'c Context<'a, A> {
+impl<'c, 'a, A: Actor> AskFrom for &'c Context<'a, A> {
     type Asked<M, R, D, F>
         = Asking<'c, 'a, A, M, R, D, F>
     where
@@ -77,7 +77,7 @@ impl<'c, 'a, A: Actor> Asker for &'c Context<'a, A> {
         D: Destination<M> + Send + 'static,
         F: FnOnce(ReplyTo<R>) -> M + Send + 'static;
 
-    fn ask_of<M, R, D, F>(self, to: D, make: F) -> Asking<'c, 'a, A, M, R, D, F>
+    fn ask_from<M, R, D, F>(self, to: D, make: F) -> Asking<'c, 'a, A, M, R, D, F>
     where
         M: 'static,
         R: Send + 'static,

@@ -32,7 +32,7 @@ pub use ask::{AskError, Asking, ReplyTo};
 pub use batch::Batch;
 #[doc(hidden)]
 pub use calls::carried;
-pub use calls::{Asker, Teller};
+pub use calls::{AskFrom, TellFrom};
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
 pub use exit::{ExitReason, MonitorRef, Notice};

@@ -156,8 +156,8 @@ impl Method {
             let caller = Ident::new("__Cx", self.place());
             return quote_spanned! {self.place()=>
                 #(#shared)*
-                fn #name<#caller: ::throng::Teller>(self, #cx: #caller, #(#names: #types),*) -> #caller::Told<#messages> {
-                    ::throng::Teller::tell_to(#cx, self, #messages::#variant { #(#names),* })
+                fn #name<#caller: ::throng::TellFrom>(self, #cx: #caller, #(#names: #types),*) -> #caller::Told<#messages> {
+                    ::throng::TellFrom::tell_from(#cx, self, #messages::#variant { #(#names),* })
                 }
             };
         };
@@ -169,13 +169,13 @@ impl Method {
         let caller = Ident::new("__Cx", place(ty));
         quote_spanned! {place(ty)=>
             #(#shared)*
-            fn #name<#caller: ::throng::Asker>(
+            fn #name<#caller: ::throng::AskFrom>(
                 self,
                 #cx: #caller,
                 #(#names: #types),*
             ) -> #caller::Asked<#messages, #ty, Self, impl ::core::ops::FnOnce(::throng::ReplyTo<#ty>) -> #messages + Send + 'static> {
                 let #make = move |#reply| #messages::#variant { #(#names,)* #field: #reply };
-                ::throng::Asker::ask_of(#cx, self, #make)
+                ::throng::AskFrom::ask_from(#cx, self, #make)
             }
         }
     }
