@@ -616,7 +616,7 @@ impl<W: BorrowMut<World>> Throng<W> {
     }
 
     /// A digest of the world: of every actor's id, of the states whose type was registered with
-    /// [`ActorConfig::digest`], of free ids and of the counts.
+    /// [`ActorConfig::digest`], of kept mail, of ties between actors, of free ids and of the counts.
     ///
     /// # Determinism
     ///

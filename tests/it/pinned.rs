@@ -8,7 +8,7 @@ use bevy_ecs::component::Component;
 use throng::prelude::*;
 use throng::{ActorFailure, ActorRefs, ChildSpec, Failure, Pinned, Supervisor, service};
 
-use crate::support::{BLOCK, everywhere, settle, settle_all};
+use crate::support::{BLOCK, all_of, everywhere, settle, settle_all};
 
 /// Counts its drops where only this thread looks.
 #[derive(Default)]
@@ -156,22 +156,16 @@ fn a_supervisor_restarts_it() {
         throng.start_tree(tree).unwrap();
         throng.tick();
         for _ in 0..2 {
-            let painter = painters(&mut throng)[0];
+            let painter = all_of::<Painter>(&mut throng)[0];
             throng.tell(painter, Paint::Burst);
             settle(&mut throng);
         }
-        let painter = painters(&mut throng)[0];
+        let painter = all_of::<Painter>(&mut throng)[0];
         throng.tell(painter, Paint::Draw(6));
         settle_all(&mut throng);
         assert_eq!(drawn(&mut throng, painter), [6]);
         assert_eq!(throng.stats().restarts, 2);
     });
-}
-
-fn painters(throng: &mut Throng) -> Vec<ActorRef<Painter>> {
-    let mut query = throng.world_mut().query::<&throng::Mailbox<Painter>>();
-    let ids: Vec<ActorId> = query.iter(throng.world()).map(throng::Mailbox::actor_id).collect();
-    ids.into_iter().filter_map(|id| throng.actor_ref(id)).collect()
 }
 
 #[derive(Component)]
@@ -199,7 +193,7 @@ fn a_handler_that_may_run_anywhere_cannot_pin() {
         settle_all(&mut throng);
         assert_eq!(throng.stats().mail.failed, 2, "at any number of threads");
         assert_eq!(throng.stats_of::<Painter>().map(|stats| stats.failed), Some(0));
-        assert_eq!(painters(&mut throng).len(), 2);
+        assert_eq!(all_of::<Painter>(&mut throng).len(), 2);
     });
 }
 
