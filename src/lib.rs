@@ -60,6 +60,8 @@ mod guide {
         };
     }
     chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md");
+    #[cfg(feature = "scxml")]
+    chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]
     chapters!(testkit "testkit.md");
 }
