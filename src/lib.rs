@@ -7,6 +7,7 @@ mod charted;
 mod digest;
 mod error;
 mod id;
+mod keyed;
 mod mailbox;
 mod panics;
 #[cfg(feature = "bevy_app")]
@@ -14,6 +15,7 @@ mod plugin;
 pub mod prelude;
 mod registry;
 pub mod statechart;
+mod store;
 mod supervision;
 mod systems;
 #[cfg(feature = "testkit")]
@@ -25,20 +27,24 @@ mod world;
 
 pub use actor::{
     Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
-    HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered,
+    HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered, keyed,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
+pub use keyed::{KeyedStats, StoreFailure, StoreWork};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
 pub use registry::{NameError, TopicError};
+pub use store::{ActorKey, KeyBatch, MemoryStore, Persist, PersistError, SaveBatch, Store, StoreError};
+#[cfg(feature = "store")]
+pub use store::RedbStore;
 pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, LifeEvent, LifeStep, Mail, NoMail,
+    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, KeyedConfig, LifeEvent, LifeStep, Mail, NoMail,
     ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;

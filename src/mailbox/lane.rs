@@ -222,6 +222,12 @@ impl<M> Lane<M> {
         &self.touched
     }
 
+    /// Whom its messages are for, those of shouts left out.
+    pub(crate) fn receivers(&self) -> impl Iterator<Item = ActorId> {
+        let buckets = self.touched.iter().map(|&block| &self.buckets[block as usize]);
+        buckets.flat_map(|bucket| bucket.full.iter().chain([&bucket.tail]).flatten()).map(|envelope| envelope.to)
+    }
+
     /// Messages in the lane; a shout counts as none until it is delivered.
     pub(crate) fn len(&self) -> usize {
         self.touched.iter().map(|&b| self.buckets[b as usize].len()).sum()
