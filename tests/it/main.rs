@@ -13,6 +13,7 @@ mod determinism;
 mod failures;
 mod identity;
 mod isolation;
+mod keyed;
 mod mail_system;
 mod naming;
 mod offload;
