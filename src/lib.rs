@@ -27,7 +27,8 @@ mod world;
 
 pub use actor::{
     Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
-    HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered, keyed,
+    HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn,
+    Undelivered, keyed,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
@@ -37,15 +38,15 @@ pub use id::{ActorId, KINDS_MAX};
 pub use keyed::{KeyedStats, StoreFailure, StoreWork};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
 pub use registry::{NameError, TopicError};
-pub use store::{ActorKey, KeyBatch, MemoryStore, Persist, PersistError, SaveBatch, Store, StoreError};
 #[cfg(feature = "store")]
 pub use store::RedbStore;
+pub use store::{ActorKey, KeyBatch, MemoryStore, Persist, PersistError, SaveBatch, Store, StoreError};
 pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, KeyedConfig, LifeEvent, LifeStep, Mail, NoMail,
-    ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
+    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, KeyedConfig, LifeEvent, LifeStep, Mail,
+    NoMail, ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
 pub use world::Mailbox;

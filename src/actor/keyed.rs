@@ -188,7 +188,10 @@ fn tell<A: KeyedActor>(registry: &Registry, outbox: &OutboxCell, key: A::Key, fr
 fn no_such_type<A>(outbox: &OutboxCell) {
     outbox.with(|outbox| outbox.unroutable += 1);
     let actor_type = std::any::type_name::<A>();
-    tracing::error!(actor_type, "a message to a key is lost: this world does not know the type as a keyed one; call `register_keyed` first");
+    tracing::error!(
+        actor_type,
+        "a message to a key is lost: this world does not know the type as a keyed one; call `register_keyed` first"
+    );
 }
 
 impl<A: KeyedActor> Destination<A::Msg> for Keyed<A> {}

@@ -1,5 +1,7 @@
 //! Many keys, or many changes, in one piece of memory.
 
+use std::convert::Infallible;
+
 /// Keys that a [`Store`](super::Store) is to load.
 ///
 /// # Examples
@@ -77,26 +79,29 @@ pub struct SaveBatch {
 }
 
 impl SaveBatch {
-    /// Appends a change. If writing the state fails, so does this, and nothing is appended.
-    pub(crate) fn try_push_with<E>(
+    /// Appends a key to be struck out.
+    pub(crate) fn push_erased(&mut self, write_key: impl FnOnce(&mut Vec<u8>)) {
+        write_key(&mut self.bytes);
+        self.ends.push(Ends { key: self.bytes.len(), state: None });
+    }
+
+    /// Appends a key with its new state. If writing the state fails, so does this, and nothing is appended.
+    pub(crate) fn try_push<E>(
         &mut self,
         write_key: impl FnOnce(&mut Vec<u8>),
-        write_state: Option<impl FnOnce(&mut Vec<u8>) -> Result<(), E>>,
+        write_state: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         let start = self.bytes.len();
         write_key(&mut self.bytes);
         let key = self.bytes.len();
-        let written = write_state.map(|write| write(&mut self.bytes)).transpose();
-        match written {
-            Ok(written) => {
-                self.ends.push(Ends { key, state: written.map(|()| self.bytes.len()) });
-                Ok(())
-            }
+        match write_state(&mut self.bytes) {
+            Ok(()) => self.ends.push(Ends { key, state: Some(self.bytes.len()) }),
             Err(error) => {
                 self.bytes.truncate(start);
-                Err(error)
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// How many changes.
@@ -126,9 +131,16 @@ impl<'a> FromIterator<(&'a [u8], Option<&'a [u8]>)> for SaveBatch {
     fn from_iter<I: IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>>(changes: I) -> Self {
         let mut batch = Self::default();
         for (key, state) in changes {
-            let write = |from: &[u8], to: &mut Vec<u8>| to.extend_from_slice(from);
-            let state = state.map(|state| move |bytes: &mut Vec<u8>| Ok::<(), std::convert::Infallible>(write(state, bytes)));
-            let Ok(()) = batch.try_push_with(|bytes| write(key, bytes), state);
+            let write_key = |bytes: &mut Vec<u8>| bytes.extend_from_slice(key);
+            match state {
+                None => batch.push_erased(write_key),
+                Some(state) => {
+                    let Ok(()) = batch.try_push(write_key, |bytes| {
+                        bytes.extend_from_slice(state);
+                        Ok::<(), Infallible>(())
+                    });
+                }
+            }
         }
         batch
     }
@@ -157,7 +169,7 @@ mod tests {
             bytes.push(9);
             Err("no")
         };
-        assert_eq!(batch.try_push_with(|bytes| bytes.push(1), Some(half)), Err("no"));
+        assert_eq!(batch.try_push(|bytes| bytes.push(1), half), Err("no"));
         assert_eq!(batch, SaveBatch::default());
     }
 }

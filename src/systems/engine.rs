@@ -414,7 +414,11 @@ impl Engine {
     pub(crate) fn is_idle(&mut self, world: &World) -> bool {
         self.gather_desk();
         let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
-        self.is_quiet() && self.desk.is_empty() && !due && !self.waits_for_stores() && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
+        self.is_quiet()
+            && self.desk.is_empty()
+            && !due
+            && !self.waits_for_stores()
+            && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
 
     /// Stops all actors; mail that is left becomes dead letters.

@@ -13,7 +13,9 @@ use bevy_ecs::world::World;
 
 use super::config::{KeyedConfig, Storage};
 use super::saving::{Saves, Stay};
-use crate::actor::{Act, Client, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Signal, Undelivered, drop_because};
+use crate::actor::{
+    Act, Client, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Signal, Undelivered, drop_because,
+};
 use crate::id::{ActorId, Kind};
 use crate::keyed::{Entry, IdleClock, KeyedStats, Overflowed, Patience, Restart, StoreFailure, StoreWork, Waiting};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope};

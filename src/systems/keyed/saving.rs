@@ -356,7 +356,7 @@ impl<A: KeyedActor> Catalog<A> {
         let erased = left.min(self.saves.erased.len());
         left -= erased;
         for key in self.saves.erased.drain(..erased) {
-            let Ok(()) = batch.try_push_with(|bytes| key.write(bytes), None::<fn(&mut Vec<u8>) -> Result<(), std::convert::Infallible>>);
+            batch.push_erased(|bytes| key.write(bytes));
             changes.push(Change::Erase(key));
         }
         let changed = world.change_tick().get();
@@ -399,8 +399,9 @@ impl<A: KeyedActor> Catalog<A> {
         }
         let storage = self.storage.as_ref().expect("invariant: only what has a store is ordered");
         let Some(state) = engine.entity(id).and_then(|entity| world.get::<A>(entity)) else { return false };
-        let write = |bytes: &mut Vec<u8>| panics::catch(|| (storage.encode)(state, bytes)).unwrap_or_else(|panic| Err(PersistError::new(panic)));
-        match batch.try_push_with(|bytes| key.write(bytes), Some(write)) {
+        let write =
+            |bytes: &mut Vec<u8>| panics::catch(|| (storage.encode)(state, bytes)).unwrap_or_else(|panic| Err(PersistError::new(panic)));
+        match batch.try_push(|bytes| key.write(bytes), write) {
             Ok(()) => {
                 self.stays[slot].is_saving = true;
                 true
@@ -416,6 +417,7 @@ impl<A: KeyedActor> Catalog<A> {
 
     fn has_failed(&self, engine: &Engine, world: &mut World, id: ActorId) -> bool {
         let mailbox = engine.entity(id).and_then(|entity| world.get_mut::<Mailbox<A>>(entity));
-        mailbox.is_some_and(|mut mailbox| mailbox.bypass_change_detection().held_mut().as_ref().is_some_and(|held| held.life == Life::Failed))
+        mailbox
+            .is_some_and(|mut mailbox| mailbox.bypass_change_detection().held_mut().as_ref().is_some_and(|held| held.life == Life::Failed))
     }
 }
