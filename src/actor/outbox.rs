@@ -22,7 +22,7 @@ use super::returns::{Return, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, BLOCKS_BITS, Kind};
-use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
+use crate::mailbox::{DeadLetter, Envelope, Lane, Segment, Shout};
 use crate::panics;
 use crate::wheel::{TimerKey, Wheel};
 
@@ -286,7 +286,9 @@ impl Outbox {
     /// Sends a message.
     ///
     /// What is seldom needed is in a function of its own that is called last, so that the usual way
-    /// saves no registers.
+    /// saves no registers. It is handed the message as part of an envelope: by itself it would be put
+    /// together in memory for that call's sake and copied from there, and such a copy waits until the
+    /// stores before it, to lines that are not in the cache, are done.
     #[inline(always)]
     pub(crate) fn tell<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         if self.log.len() < self.log.capacity()
@@ -296,13 +298,13 @@ impl Outbox {
             room.fill(to, from, msg);
             self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
         } else {
-            self.tell_slowly::<A>(to, from, msg);
+            self.tell_slowly::<A>(Envelope { to, from, msg });
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn tell_slowly<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
+    fn tell_slowly<A: HasMailbox>(&mut self, Envelope { to, from, msg }: Envelope<A::Msg>) {
         let kind = to.kind();
         let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) else {
             self.unroutable += 1;

@@ -416,8 +416,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     #[inline(always)]
     fn tick_one(&mut self, slot: u32) {
-        let Some(id) = self.lens.holder(slot) else { return };
-        let Ok((row, cell)) = self.lens.find(id) else { return };
+        let Some((id, row, cell)) = self.lens.find_holder(slot) else { return };
         // SAFETY: the actor is in this worker's block.
         if !unsafe { cell.may_tick() } {
             return;
