@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bevy_ecs::component::Component;
 use clap::Parser;
@@ -35,6 +35,9 @@ struct Flags {
     /// Ticks of silence after which a player leaves memory
     #[arg(long, default_value_t = 32)]
     idle: u64,
+    /// Milliseconds from tick to tick; 0 runs them as fast as they go, which is faster than a disk
+    #[arg(long, default_value_t = 4)]
+    pace: u64,
     /// Restarts of the server
     #[arg(long, default_value_t = 1)]
     restarts: u32,
@@ -181,21 +184,23 @@ fn serve(flags: &Flags, store: Arc<RedbStore>) -> Result<Throng, throng::Registe
 }
 
 /// One life of the server. Returns the messages that it handled.
-#[expect(clippy::disallowed_methods, reason = "how long a tick takes is shown, and nothing else depends on it")]
+#[expect(clippy::disallowed_methods, reason = "ticks come at a pace, and how long they take is shown")]
 fn live(flags: &Flags, file: &Path, crowd: &mut Crowd) -> Result<u64, Box<dyn std::error::Error>> {
     let mut throng = serve(flags, Arc::new(RedbStore::open(file)?))?;
     let failures = throng.store_failures(64);
     println!("{:>7} {:>9} {:>10} {:>10} {:>10} {:>10} {:>9}", "tick", "in memory", "activated", "loaded", "passivated", "saved", "ms/tick");
     let line = (flags.ticks / LINES).max(1);
-    let mut began = Instant::now();
+    let mut busy = Duration::ZERO;
     for tick in 1..=flags.ticks {
+        let began = Instant::now();
         let moves = crowd.play(tick);
         throng.tell(keyed::<Ledger>(SEASON), moves.iter().map(|&(_, points)| u64::from(points)).sum());
         throng.tell_many(moves.into_iter().map(|(player, points)| (keyed::<Player>(player), Move(points))));
         throng.tick();
+        busy += began.elapsed();
+        std::thread::sleep(Duration::from_millis(flags.pace).saturating_sub(began.elapsed()));
         if tick % line == 0 {
-            let ms = began.elapsed().as_secs_f64() * 1e3 / line as f64;
-            began = Instant::now();
+            let ms = std::mem::take(&mut busy).as_secs_f64() * 1e3 / line as f64;
             let now = throng.keyed_stats::<Player>().unwrap_or_default();
             let counts = [now.activated, now.loaded, now.passivated, now.saved];
             println!("{tick:>7} {:>9} {:>10} {:>10} {:>10} {:>10} {ms:>9.2}", now.active, counts[0], counts[1], counts[2], counts[3]);

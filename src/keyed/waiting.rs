@@ -22,21 +22,75 @@ pub(crate) struct Restart {
     pub(crate) keep_mailbox: bool,
 }
 
+/// A sender and its message.
+type Letter<M> = (Option<ActorId>, M);
+
 /// A key that waits.
+///
+/// Most wait with one message, and nothing else: that needs no memory of its own.
 #[derive(Debug)]
 pub(crate) struct Entry<M> {
-    /// Senders and messages, in order of arrival.
-    pub(crate) mail: VecDeque<(Option<ActorId>, M)>,
-    /// Senders who are muted until their mail can go on, once for each message.
-    pub(crate) muted: Vec<ActorId>,
-    /// Attempts to load it that failed.
-    pub(crate) attempts: u32,
-    pub(crate) restart: Option<Restart>,
+    first: Option<Letter<M>>,
+    rest: Option<Box<Rest<M>>>,
 }
 
-impl<M> Default for Entry<M> {
+/// What few keys have.
+#[derive(Debug)]
+struct Rest<M> {
+    /// Mail behind the first message, in order of arrival.
+    mail: VecDeque<Letter<M>>,
+    /// Senders who are muted until their mail can go on, once for each message.
+    muted: Vec<ActorId>,
+    /// Attempts to load it that failed.
+    attempts: u32,
+    restart: Option<Restart>,
+}
+
+impl<M> Default for Rest<M> {
     fn default() -> Self {
         Self { mail: VecDeque::new(), muted: Vec::new(), attempts: 0, restart: None }
+    }
+}
+
+impl<M> Entry<M> {
+    fn rest(&mut self) -> &mut Rest<M> {
+        self.rest.get_or_insert_default()
+    }
+
+    /// Messages that wait.
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.mail.len())
+    }
+
+    fn push(&mut self, letter: Letter<M>) {
+        match self.first {
+            None => self.first = Some(letter),
+            Some(_) => self.rest().mail.push_back(letter),
+        }
+    }
+
+    fn take_oldest(&mut self) -> Option<Letter<M>> {
+        let next = self.rest.as_mut().and_then(|rest| rest.mail.pop_front());
+        std::mem::replace(&mut self.first, next)
+    }
+
+    /// The failed actor that waits.
+    pub(crate) fn take_restart(&mut self) -> Option<Restart> {
+        self.rest.as_mut()?.restart.take()
+    }
+
+    /// Whether no mail waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Hands out the mail, in order, then its muted senders.
+    pub(crate) fn hand_out(self, mut each: impl FnMut(Option<ActorId>, M), muted: impl FnMut(ActorId)) {
+        self.first.into_iter().for_each(|(from, msg)| each(from, msg));
+        if let Some(rest) = self.rest {
+            rest.mail.into_iter().for_each(|(from, msg)| each(from, msg));
+            rest.muted.into_iter().for_each(muted);
+        }
     }
 }
 
@@ -89,35 +143,35 @@ impl<K: Clone + Eq + Hash, M> Waiting<K, M> {
     pub(crate) fn push(&mut self, key: K, from: Option<ActorId>, msg: M, (capacity, policy): (usize, Overflow)) -> Option<Overflowed<M>> {
         let Self { entries, queue, messages } = self;
         let entry = entry(entries, queue, key);
-        let is_full = entry.mail.len() >= capacity;
+        let is_full = entry.len() >= capacity;
         let overflowed = match (is_full, policy, from) {
             (false, ..) => None,
             // From outside as many more as there is room for wait, since nobody can be muted.
-            (true, Overflow::Backpressure, None) if entry.mail.len() < capacity.saturating_mul(2) => None,
+            (true, Overflow::Backpressure, None) if entry.len() < capacity.saturating_mul(2) => None,
             (true, Overflow::Backpressure, Some(from)) => {
-                entry.muted.push(from);
+                entry.rest().muted.push(from);
                 Some(Overflowed::Mute(from))
             }
             (true, Overflow::Bounce, Some(from)) => return Some(Overflowed::Bounce(from, msg)),
             (true, Overflow::DropOldest, _) if capacity > 0 => {
                 *messages -= 1;
-                entry.mail.pop_front().map(|(from, msg)| Overflowed::Dead(from, msg))
+                entry.take_oldest().map(|(from, msg)| Overflowed::Dead(from, msg))
             }
             _ => return Some(Overflowed::Dead(from, msg)),
         };
-        entry.mail.push_back((from, msg));
+        entry.push((from, msg));
         *messages += 1;
         overflowed
     }
 
     /// An actor that failed waits for its state.
     pub(crate) fn restart(&mut self, key: K, restart: Restart) {
-        entry(&mut self.entries, &mut self.queue, key).restart = Some(restart);
+        entry(&mut self.entries, &mut self.queue, key).rest().restart = Some(restart);
     }
 
     /// The failed actor that waits under a key.
     pub(crate) fn restarting(&self, key: &K) -> Option<ActorId> {
-        self.entries.get(key)?.restart.as_ref().map(|restart| restart.id)
+        self.entries.get(key)?.rest.as_ref()?.restart.as_ref().map(|restart| restart.id)
     }
 
     /// Takes up to `most` keys out of the queue, in order, but those for which it is too early.
@@ -137,7 +191,7 @@ impl<K: Clone + Eq + Hash, M> Waiting<K, M> {
     /// A key waits no longer.
     pub(crate) fn remove(&mut self, key: &K) -> Option<Entry<M>> {
         let entry = self.entries.remove(key)?;
-        self.messages -= entry.mail.len();
+        self.messages -= entry.len();
         Some(entry)
     }
 
@@ -146,8 +200,9 @@ impl<K: Clone + Eq + Hash, M> Waiting<K, M> {
         let mut given_up = Vec::new();
         for key in keys {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
-            entry.attempts += 1;
-            if entry.attempts < attempts_max { self.queue.push_back(key) } else { given_up.push(key) }
+            let attempts = &mut entry.rest().attempts;
+            *attempts += 1;
+            if *attempts < attempts_max { self.queue.push_back(key) } else { given_up.push(key) }
         }
         given_up
     }
@@ -162,7 +217,7 @@ impl<K: Clone + Eq + Hash, M> Waiting<K, M> {
 fn entry<'a, K: Clone + Eq + Hash, M>(entries: &'a mut Entries<K, M>, queue: &mut VecDeque<K>, key: K) -> &'a mut Entry<M> {
     entries.entry(key).or_insert_with_key(|key| {
         queue.push_back(key.clone());
-        Entry::default()
+        Entry { first: None, rest: None }
     })
 }
 
@@ -183,9 +238,10 @@ mod tests {
     }
 
     fn mail(waiting: &mut Waiting<u8, u32>) -> Vec<u32> {
-        let mail = waiting.remove(&1).map_or_else(VecDeque::new, |entry| entry.mail);
+        let mut mail = Vec::new();
+        waiting.remove(&1).expect("it waits").hand_out(|_, msg| mail.push(msg), drop);
         assert_eq!(waiting.messages(), 0);
-        mail.into_iter().map(|(_, msg)| msg).collect()
+        mail
     }
 
     #[test]

@@ -234,33 +234,40 @@ impl<A: KeyedActor> Catalog<A> {
 
     /// A state is there for a key: its mail goes to a newborn actor, or the one that failed goes on.
     fn go_on(&mut self, engine: &mut Engine, key: A::Key, state: A, is_saved: bool) {
-        let Some(entry) = self.waiting.remove(&key) else { return };
+        let Some(mut entry) = self.waiting.remove(&key) else { return };
         self.stats.loaded += u64::from(is_saved);
-        let active = self.directory(engine).find(&key);
-        match entry.restart {
-            Some(restart) if active == Some(restart.id) => self.restarts.push((key, restart, state)),
+        match entry.take_restart() {
+            Some(restart) if self.directory(engine).find(&key) == Some(restart.id) => self.restarts.push((key, restart, state)),
             // It stopped meanwhile, and nobody wrote since.
-            _ if entry.mail.is_empty() => {}
+            _ if entry.is_empty() => {}
             _ => {
                 let id = self.enter(engine, key, state);
-                entry.mail.into_iter().for_each(|(from, msg)| tell::<A>(engine, id, from, msg));
+                let mut unmuted = Vec::new();
+                entry.hand_out(|from, msg| tell::<A>(engine, id, from, msg), |sender| unmuted.push(Signal::Unmute(sender)));
+                engine.hub.signals.append(&mut unmuted);
             }
         }
-        engine.hub.signals.extend(entry.muted.into_iter().map(Signal::Unmute));
     }
 
     /// A key waits no longer: its state cannot be had.
     fn give_up(&mut self, engine: &mut Engine, key: &A::Key) {
-        let Some(Entry { mail, muted, restart, .. }) = self.waiting.remove(key) else { return };
-        if let Some(restart) = restart {
+        let Some(mut entry) = self.waiting.remove(key) else { return };
+        if let Some(restart) = entry.take_restart() {
             // Nobody is left to decide otherwise: it is stopped as an actor that is given up.
             engine.keyed.given_up.push((restart.id, restart.failure));
         }
-        let to = if mail.is_empty() { None } else { Some(nobody(engine, self.kind)) };
-        for ((from, msg), to) in mail.into_iter().zip(std::iter::repeat(to).flatten()) {
-            self.bury(engine, Envelope { to, from, msg }, DeadReason::NotLoaded);
+        self.bury_all(engine, entry, DeadReason::NotLoaded);
+    }
+
+    /// Makes dead letters of all that waits with a key.
+    fn bury_all(&self, engine: &mut Engine, entry: Entry<A::Msg>, reason: DeadReason) {
+        if entry.is_empty() {
+            return;
         }
-        engine.hub.signals.extend(muted.into_iter().map(Signal::Unmute));
+        let to = nobody(engine, self.kind);
+        let mut unmuted = Vec::new();
+        entry.hand_out(|from, msg| self.bury(engine, Envelope { to, from, msg }, reason), |sender| unmuted.push(Signal::Unmute(sender)));
+        engine.hub.signals.append(&mut unmuted);
     }
 
     /// Asks the store for the states of the keys that wait.
@@ -386,9 +393,9 @@ impl<A: KeyedActor> Catalog<A> {
         self.is_closed = true;
         let asked = self.asked.take().unwrap_or_default();
         for key in asked.into_iter().chain(self.waiting.take_queue()) {
-            let Some(entry) = self.waiting.remove(&key) else { continue };
-            let to = nobody(engine, self.kind);
-            entry.mail.into_iter().for_each(|(from, msg)| self.bury(engine, Envelope { to, from, msg }, DeadReason::Stopped));
+            if let Some(entry) = self.waiting.remove(&key) {
+                self.bury_all(engine, entry, DeadReason::Stopped);
+            }
         }
         self.keeper(engine).roster.waiting = 0;
     }
