@@ -47,7 +47,7 @@ impl<M: Model, S> GuardTree<M, S> {
             Self::Attempt(_) => true,
             Self::Test(_) | Self::In(_) => false,
             Self::All(guards) | Self::Any(guards) => guards.iter().any(Self::may_fail),
-            Self::Not(guard) => guard.may_fail(),
+            Self::Not(guard) | Self::Labelled(_, guard) => guard.may_fail(),
         }
     }
 }
