@@ -55,7 +55,9 @@ mod guide {
             $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
         };
     }
-    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md");
+    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" charts "charts.md");
+    #[cfg(feature = "xstate-json")]
+    chapters!(xstate "xstate.md");
     #[cfg(feature = "testkit")]
     chapters!(testkit "testkit.md");
 }
