@@ -58,6 +58,8 @@ mod guide {
     chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" charts "charts.md");
     #[cfg(feature = "xstate-json")]
     chapters!(xstate "xstate.md");
+    #[cfg(feature = "scxml")]
+    chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]
     chapters!(testkit "testkit.md");
 }

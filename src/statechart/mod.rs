@@ -36,9 +36,13 @@ mod paths;
 mod picture;
 #[cfg(feature = "serde")]
 mod saved;
+#[cfg(feature = "scxml")]
+mod scxml;
 mod select;
 mod session;
 mod set;
+#[cfg(any(feature = "xstate-json", feature = "scxml"))]
+mod state_id;
 mod step;
 mod timers;
 #[cfg(feature = "xstate-json")]
@@ -53,13 +57,20 @@ pub use error::{ChartError, Problem, StepError};
 pub use throng_macros::ChartEvent;
 
 pub(crate) use invoke::Tied;
-pub use model::{ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
+pub use model::{ActiveStates, ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
 pub use paths::{PathStep, Paths};
+#[cfg(feature = "scxml")]
+pub use scxml::{
+    DataModel, ScxmlBindings, ScxmlDocument, ScxmlError, ScxmlEvent, ScxmlEventType, ScxmlMessage, ScxmlNumber, ScxmlProblem, ScxmlSession,
+    ScxmlValue,
+};
 pub use session::Session;
 pub use set::StateSet;
+#[cfg(any(feature = "xstate-json", feature = "scxml"))]
+pub use state_id::StateId;
 pub use step::Outcome;
 pub use timers::TimerName;
 #[cfg(feature = "xstate-json")]
 pub use xstate_export::ExportError;
 #[cfg(feature = "xstate-json")]
-pub use xstate_json::{Bindings, ImportError, ImportProblem, StateId, XStateMachine};
+pub use xstate_json::{Bindings, ImportError, ImportProblem, XStateMachine};

@@ -195,7 +195,7 @@ impl<A: HasMailbox> Roster<A> {
     pub(crate) fn put_away(&mut self, mut jobs: Vec<Job<A::Msg>>) {
         for job in jobs.drain(..) {
             for (index, part) in job.parts {
-                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part.segments);
+                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part);
             }
         }
         for mut slot in self.pending.drain(..) {

@@ -285,7 +285,7 @@ fn a_charted_actor_costs_16_bytes_beyond_its_context() {
         let components = world.entity(entity).archetype().components().to_vec();
         components.iter().filter_map(|&id| world.components().get_info(id)).map(|info| info.layout().size()).sum()
     };
-    assert_eq!(bytes, size_of::<Guard>() + 16 + size_of::<throng::Mailbox>());
+    assert_eq!(bytes, size_of::<Guard>() + 16 + size_of::<throng::Mailbox<Charted<Guard>>>());
 }
 
 /// Many charts that tell each other, fail, wait and stop: the same digests for any cut of the work.
