@@ -9,6 +9,7 @@ mod error;
 mod id;
 mod mailbox;
 mod panics;
+mod parcel;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;
@@ -24,8 +25,8 @@ mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
-    HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskStats, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind,
+    Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
@@ -38,7 +39,7 @@ pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, LifeEvent, LifeStep, Mail, NoMail,
+    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, LifeEvent, LifeStep, Mail, NoMail,
     ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;

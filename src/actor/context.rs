@@ -13,6 +13,8 @@ use bevy_ecs::system::SystemParamItem;
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::ask::{AskKey, Asker, GoOn, Outward};
+use super::asked::{AskPlace, AskTables, Claim};
 use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
 use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
@@ -39,8 +41,6 @@ pub(crate) struct TurnEnv<'a> {
     pub(crate) tick_period: Duration,
     pub(crate) world: WorldNo,
     pub(crate) registry: &'a Registry,
-    /// Counts passes and sessions of hooks.
-    pub(crate) moment: u64,
 }
 
 /// What the handler asked for that the engine must see to at once.
@@ -181,8 +181,9 @@ impl<'a> Turn<'a> {
         self.env.registry
     }
 
-    pub(crate) fn moment(&self) -> u64 {
-        self.env.moment
+    /// Notes an ask of another thread.
+    pub(crate) fn note_ask_from_outside(&self, due: u64, outward: Outward) -> AskKey {
+        self.outbox.with(|outbox| outbox.ask_from_outside(self.env.world, due, outward))
     }
 
     pub(crate) fn tick_period(&self) -> Duration {
@@ -351,13 +352,46 @@ pub struct Context<'a, A: Actor> {
     /// Points to a `SystemParamItem<'x, 'x, A::Params>` that outlives `'a`.
     params: *const (),
     postponed: Cell<Vec<Postponed<A::Msg>>>,
+    /// Pending asks of the actors of this type.
+    asks: &'a AskTables<A>,
     params_outlive: PhantomData<&'a ()>,
 }
 
 impl<'a, A: Actor> Context<'a, A> {
-    /// Wraps a turn with the worker's parameters.
-    pub(crate) fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>) -> Self {
-        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(Vec::new()), params_outlive: PhantomData }
+    /// Wraps a turn with the worker's parameters and the pending asks of its actors.
+    ///
+    /// # Safety
+    ///
+    /// The context begins calls only of actors whose blocks its thread has to itself.
+    pub(crate) unsafe fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>, asks: &'a AskTables<A>) -> Self {
+        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(Vec::new()), asks, params_outlive: PhantomData }
+    }
+
+    /// Notes an ask of the running call.
+    pub(crate) fn note_ask(&self, due: u64, go_on: GoOn<A>) -> AskKey {
+        let asker = self.turn.id();
+        // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
+        let place = unsafe { self.asks.ask(asker, due, go_on) };
+        self.turn.outbox.with(super::Outbox::note_ask);
+        AskKey { world: self.turn.env.world, asker: Asker::Actor(asker, place) }
+    }
+
+    /// Takes the continuation of an ask that is over; see [`AskTables::claim`].
+    ///
+    /// # Safety
+    ///
+    /// This thread has the asker's block to itself.
+    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Claim<A> {
+        // SAFETY: promised by the caller.
+        unsafe { self.asks.claim(asker, place, is_answer, can_run) }
+    }
+
+    /// Takes back all that the running call did.
+    #[cold]
+    pub(crate) fn roll_back(&self) {
+        let asks = self.turn.outbox.with(super::Outbox::roll_back);
+        // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
+        unsafe { self.asks.undo(self.turn.id(), asks) };
     }
 
     /// What the actor declared to read from the world.

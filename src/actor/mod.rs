@@ -7,7 +7,9 @@
 //! worker's outbox; nothing else. If the call succeeds its messages are sent, if it fails they are
 //! taken back, and the actor's supervisor decides.
 
+mod answers;
 mod ask;
+mod asked;
 mod batch;
 mod context;
 mod crowd;
@@ -26,7 +28,7 @@ mod timer;
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::system::ReadOnlySystemParam;
 
-pub use ask::{AskError, Asking, ReplyTo};
+pub use ask::{AskError, AskStats, Asking, ReplyTo};
 pub use batch::Batch;
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
@@ -38,7 +40,9 @@ pub use outbox::OutletPort;
 pub use pool::{Pool, Router, Routing};
 pub use refs::{ActorRef, Destination, Recipient};
 
-pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
+pub(crate) use answers::Leg;
+pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
+pub(crate) use asked::{AskTables, Claim, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
 pub(crate) use naming::{Change, publish, publish_to};

@@ -6,14 +6,14 @@
 //! for ends, and its result comes in with a later tick, like mail from outside. So what a tick does still depends
 //! on what came in at its edge alone.
 
-use std::any::Any;
-
 use thiserror::Error;
 
-use super::ask::{Ticket, ask, typed};
+use super::ask::Ticket;
+use super::asked::NEVER;
 use super::outbox::Act;
-use super::{Actor, Context, GoOn};
+use super::{Actor, AskError, Context, End, GoOn};
 use crate::panics;
+use crate::parcel::Parcel;
 
 /// Why a job has no result.
 #[derive(Debug, Error, Clone, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ pub(crate) enum Go {
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     /// Gives a `Result<R, JobError>`. Does not panic.
-    pub(crate) run: Box<dyn FnOnce(Go) -> Box<dyn Any + Send> + Send>,
+    pub(crate) run: Box<dyn FnOnce(Go) -> End + Send>,
 }
 
 impl<A: Actor> Context<'_, A> {
@@ -89,22 +89,21 @@ impl<A: Actor> Context<'_, A> {
         job: impl FnOnce() -> R + Send + 'static,
         then: impl FnOnce(Result<R, JobError>) -> A::Msg + Send + 'static,
     ) {
-        let go_on = GoOn::<A>(Box::new(move |_, end, cx| {
-            let result = typed::<Result<R, JobError>>(end).unwrap_or(Err(JobError::Lost));
-            cx.tell(cx.me(), then(result));
+        let go_on = GoOn::<A>::new(move |_, end: Result<Result<R, JobError>, AskError>, cx| {
+            cx.tell(cx.me(), then(end.unwrap_or(Err(JobError::Lost))));
             Ok(())
-        }));
-        let run = move |go| -> Box<dyn Any + Send> {
+        });
+        let run = move |go| {
             let result: Result<R, JobError> = match go {
                 Go::Run => panics::catch(job).map_err(JobError::Panicked),
                 Go::Refuse => Err(JobError::Full),
                 #[cfg(feature = "testkit")]
                 Go::Break => Err(JobError::Panicked("a fault was injected".to_owned())),
             };
-            Box::new(result)
+            Ok(Parcel::new(result))
         };
         // It has no time-out of its own: threads know no ticks.
-        let key = ask(self, u64::MAX, Some(self.id()), Box::new(go_on));
+        let key = self.note_ask(NEVER, go_on);
         let job = Job { ticket: Ticket::new(key), run: Box::new(run) };
         self.outbox().with(|outbox| outbox.act(Act::Job(job)));
     }

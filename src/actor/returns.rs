@@ -7,7 +7,6 @@
 //! the world's desk, which is emptied at the next tick edge. So the order of what comes back within a tick
 //! does not depend on threads.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -15,11 +14,16 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ask::{AskError, AskKey};
 use crate::mailbox::DeadReason;
+use crate::parcel::Parcel;
+
+/// Answers of up to so many words travel without an allocation.
+const ANSWER_WORDS: usize = 3;
 
 /// The end of an ask: an answer, or why there is none.
-pub(crate) type End = Result<Box<dyn Any + Send>, AskError>;
+pub(crate) type End = Result<Parcel<ANSWER_WORDS>, AskError>;
 
 /// The end of an ask, with its key.
+#[derive(Debug)]
 pub(crate) struct Return {
     pub(crate) key: AskKey,
     pub(crate) end: End,

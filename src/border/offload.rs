@@ -6,7 +6,6 @@
 //! tick at whose edge they are there. A log of which result came in with which tick makes a run repeatable:
 //! replayed, the jobs run at the edges that the log names.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,10 +13,10 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::actor::{Act, AskKey, Go, Job, Return};
+use crate::actor::{AskKey, End, Go, Job, Return};
 use crate::systems::{Engine, JobLog, JobMode, ThrongOptions};
 
-type Run = Box<dyn FnOnce(Go) -> Box<dyn Any + Send> + Send>;
+type Run = Box<dyn FnOnce(Go) -> End + Send>;
 
 /// A job under way.
 struct Started {
@@ -35,7 +34,7 @@ struct Done {
 impl Started {
     fn end(self, go: Go) -> Done {
         let Self { number, key, run } = self;
-        Done { number, back: Return { key, end: Ok(run(go)) } }
+        Done { number, back: Return { key, end: run(go) } }
     }
 }
 
@@ -173,7 +172,7 @@ pub(super) fn take_results(engine: &mut Engine, world: &mut World) {
     let mut crew = jobs.get();
     if crew.in_flight > 0 {
         let tick = engine.hub.tick;
-        engine.hub.acts.extend(crew.take_done(tick).into_iter().map(Act::Return));
+        engine.hub.bring_in(crew.take_done(tick));
     }
 }
 

@@ -255,6 +255,16 @@ impl<M> Lane<M> {
         is_only
     }
 
+    /// Whether it is empty, but for a bucket whose segment was exchanged.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        match self.touched.as_slice() {
+            [] => self.shouts.is_empty(),
+            &[block] => self.shouts.is_empty() && self.buckets[block as usize].len() == 0,
+            _ => false,
+        }
+    }
+
     /// Restores invariants 1 and 3 after segments were exchanged.
     pub(crate) fn end_relay(&mut self) {
         let Some(&block) = self.touched.first() else { return };

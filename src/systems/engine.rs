@@ -9,7 +9,6 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
-use super::asks::AskStats;
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
@@ -19,7 +18,7 @@ use super::lives::{LifeStep, Lives};
 use super::pools::Grow;
 use super::tick::WakeList;
 use super::timers::Timers;
-use crate::actor::{Actor, ActorRefs, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
+use crate::actor::{Actor, ActorRefs, AskStats, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -450,7 +449,7 @@ impl Engine {
             stats.timers += runner.timers().len();
         }
         stats.ticks = self.hub.tick;
-        stats.asks = self.hub.ask_stats();
+        stats.asks = self.ask_stats();
         stats.unroutable = self.hub.unroutable;
         stats
     }
@@ -465,7 +464,7 @@ impl Engine {
             runner.digest(world, &mut digester);
         }
         self.lives.digest(&mut digester);
-        self.hub.digest_asks(&mut digester);
+        self.digest_asks(&mut digester);
         self.digest_registry(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();

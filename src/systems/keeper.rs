@@ -8,16 +8,17 @@ use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
-use super::asks::EndedAsk;
 use super::behaviour::{Beginning, Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
 use super::node::Place;
 use super::timers::TypeTimers;
-use crate::actor::{ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Timer, Undelivered, drop_because};
+use crate::actor::{
+    ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Return, Signal, Timer, TypeAsks, Undelivered, drop_because,
+};
 use crate::digest::Digester;
 use crate::id::ActorId;
-use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
+use crate::mailbox::{DeadLetter, DeadReason, Lane, MailStats, MailboxConfig};
 use crate::panics;
 use crate::supervision::{Start, Verdict};
 use crate::wheel::Wheel;
@@ -33,7 +34,10 @@ pub(crate) trait Runner: Send {
     fn digest(&mut self, world: &World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
+    fn take_over_answers(&mut self, lane: &mut Lane<Return>);
     fn take_births(&mut self, outbox: &mut Outbox);
+    /// The pending asks of the type's actors, if they can ask.
+    fn asks(&mut self) -> Option<&mut dyn TypeAsks>;
     fn timers(&mut self) -> &mut dyn TypeTimers;
     fn has_mail(&self) -> bool;
     fn begin_round(&mut self);
@@ -65,8 +69,6 @@ pub(crate) trait Runner: Send {
     fn all_ids(&self) -> Vec<ActorId>;
     /// Messages that wait in an actor's mailbox.
     fn queued(&self, world: &mut World, id: ActorId) -> u32;
-    /// Lets actors go on whose asks are over; leaves those there who cannot run now.
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: &mut Vec<EndedAsk>);
 }
 
 pub(crate) struct Keeper<A: HasMailbox> {
@@ -183,6 +185,14 @@ impl<A: HasMailbox> Runner for Keeper<A> {
 
     fn take_over(&mut self, lane: &mut LaneSlot) {
         self.roster.take_over(lane);
+    }
+
+    fn take_over_answers(&mut self, lane: &mut Lane<Return>) {
+        self.roster.answers.take_over(lane);
+    }
+
+    fn asks(&mut self) -> Option<&mut dyn TypeAsks> {
+        self.behaviour.asks()
     }
 
     fn take_births(&mut self, outbox: &mut Outbox) {
@@ -308,7 +318,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if verdict != Some(Verdict::Restart) {
             return Verdict::GiveUp;
         }
-        hub.forget_asks(id);
+        self.behaviour.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {
             Start::Running => {}
@@ -339,10 +349,6 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             return Err(Some(notice));
         }
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
-    }
-
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: &mut Vec<EndedAsk>) {
-        self.behaviour.go_on(world, hub, &mut self.roster, ended);
     }
 
     fn queued(&self, world: &mut World, id: ActorId) -> u32 {

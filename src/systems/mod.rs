@@ -31,7 +31,6 @@ mod tick;
 mod timers;
 mod tree;
 
-pub use asks::AskStats;
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
 pub use jobs::{JobLog, JobMode};

@@ -2,6 +2,8 @@
 //!
 //! # Model
 //!
+//! Ends of asks come before a block's mail: they go past mailboxes, to whoever still runs and waits for them.
+//!
 //! Most actors hold nothing: their mail is handled straight from the delivery bucket, in order of
 //! arrival. Mail for the others (kept mail, a full mailbox, a budget, a failure...) is diverted, and
 //! goes through their mailboxes when the block's buckets are empty, actor by actor in the order of
@@ -22,12 +24,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered, drop_because};
+use crate::actor::{Batch, End, Failure, FailureKind, Handled, HasMailbox, Leg, Return, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, BLOCK_BITS, Kind};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
 use crate::panics;
-use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
+use crate::world::{AnswerParts, Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
 /// A mailbox in which mail was postponed this often is reported.
 const POSTPONED_REPORT: u32 = 1_000;
@@ -43,6 +45,8 @@ const DEAD_SAMPLES: usize = 4;
 pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     /// Whether an actor's mail is handed over at once.
     const BATCH: bool;
+    /// What an actor does at the end of an ask.
+    type GoOn;
 
     fn turn(&self) -> &Turn<'_>;
     fn receive(&self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
@@ -51,6 +55,16 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     fn receive_batch(&self, item: D::Item<'_, '_>, mail: Batch<'_, A::Msg>) -> Handled;
     /// Takes the messages that the last call postponed, with their senders.
     fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)>;
+
+    /// What is done at the end of an ask; `None` if it was over, or the asker cannot run.
+    ///
+    /// # Safety
+    ///
+    /// The worker owns the asker's block.
+    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<Self::GoOn>;
+    fn go_on(&self, item: D::Item<'_, '_>, go_on: Self::GoOn, end: End) -> Handled;
+    /// Takes back all that the running call did.
+    fn roll_back(&self);
 }
 
 /// What a worker has for its shift.
@@ -91,6 +105,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             if ticks {
                 worker.tick(job.block);
             }
+            worker.answers(&mut job.answers);
             // Messages to all come on top of those counted.
             let has_shouts = job.parts.iter().any(|(_, part)| !part.shouts.is_empty());
             let may_fill = capacity < u32::MAX && (has_shouts || job.messages > capacity as usize);
@@ -131,26 +146,82 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn relay(&mut self, rounds_max: u32, diverts_all: bool) {
         let (kind, turn) = (self.kind, self.receiver.turn());
         let mut rounds = 0;
-        let mut segment = turn.outbox().with(|outbox| outbox.take_empty_segment::<A>(kind));
-        while rounds < rounds_max
-            && self.scratch.due.is_empty()
-            && turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut segment))
-        {
+        let (mut mail, mut answers) = turn.outbox().with(|outbox| (outbox.take_empty_segment::<A>(kind), outbox.take_empty_answers(kind)));
+        while rounds < rounds_max && self.scratch.due.is_empty() {
+            let leg = turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut mail, &mut answers));
+            if leg == Leg::None {
+                break;
+            }
             rounds += 1;
             turn.next_round();
             turn.begin_block(0, 1);
-            let mut mail = SegmentReader::new(segment);
-            let all = mail.left();
-            if let Some(to) = mail.receivers().next() {
-                self.lens.aim_at_block(to.block());
-            }
-            self.scratch.tally.sent += all as u64;
-            self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
-            segment = mail.finish();
-            self.diverted(&[]);
+            if leg == Leg::Mail { self.relay_mail(&mut mail, diverts_all) } else { self.relay_answers(&mut answers) }
         }
-        turn.outbox().with(|outbox| outbox.end_relay::<A>(kind, segment));
+        turn.outbox().with(|outbox| outbox.end_relay::<A>(kind, mail, answers));
         self.scratch.relayed = rounds;
+    }
+
+    fn relay_mail(&mut self, segment: &mut Segment<A::Msg>, diverts_all: bool) {
+        let mut mail = SegmentReader::new(std::mem::take(segment));
+        let all = mail.left();
+        if let Some(to) = mail.receivers().next() {
+            self.lens.aim_at_block(to.block());
+        }
+        self.scratch.tally.sent += all as u64;
+        self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
+        *segment = mail.finish();
+        self.diverted(&[]);
+    }
+
+    fn relay_answers(&mut self, segment: &mut Segment<Return>) {
+        let mut answers = SegmentReader::new(std::mem::take(segment));
+        if let Some(to) = answers.receivers().next() {
+            self.lens.aim_at_block(to.block());
+        }
+        self.answers_of(&mut answers);
+        *segment = answers.finish();
+        self.diverted(&[]);
+    }
+
+    /// Lets the block's actors go on whose asks are over.
+    #[inline]
+    fn answers(&mut self, parts: &mut AnswerParts) {
+        for segment in parts.iter_mut().flat_map(|(_, part)| part.segments.drain(..)) {
+            let mut answers = SegmentReader::new(segment);
+            if answers.left() > 1 && self.slots.blocks() > CACHED_BLOCKS {
+                answers.receivers().for_each(|to| self.lens.prefetch(to));
+            }
+            self.answers_of(&mut answers);
+            let (kind, emptied) = (self.kind, answers.finish());
+            self.receiver.turn().outbox().with(|outbox| outbox.shelve_answers(kind, emptied));
+        }
+    }
+
+    fn answers_of(&mut self, answers: &mut SegmentReader<Return>) {
+        self.through_panics(|worker| {
+            while let Some((to, from, back)) = answers.next() {
+                worker.answer(to, from, back());
+            }
+        });
+    }
+
+    /// Brings one ask to its end. Past the mailbox: only an actor that does not run cannot go on.
+    #[inline]
+    fn answer(&mut self, to: ActorId, from: Option<ActorId>, back: Return) {
+        let found = self.lens.find(to).ok();
+        // SAFETY: the actor is in this worker's block.
+        let found = found.filter(|(_, cell)| unsafe { cell.held() }.as_ref().is_none_or(|held| held.life == Life::Running));
+        // SAFETY: the row was just found, in this worker's block; items live for one call only.
+        let asker = found.and_then(|(row, cell)| unsafe { self.lens.fetch(row) }.zip(Some(cell)));
+        // SAFETY: the asker was an actor of this worker's block.
+        let claimed = unsafe { self.receiver.claim(to, &back, asker.is_some()) };
+        let (Some((item, cell)), Some(go_on)) = (asker, claimed) else { return drop_end(back.end) };
+        self.receiver.turn().begin(to, from);
+        let handled = self.receiver.go_on(item, go_on, back.end);
+        if handled.is_err() || !self.receiver.turn().wishes_nothing() {
+            panics::drop_quietly(self.receiver.take_postponed());
+            self.after::<false>(cell, to, handled);
+        }
     }
 
     /// Asks for the receivers of the next block's first messages: where a block has little mail, asking when
@@ -331,10 +402,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn fail(&mut self, id: ActorId, failure: Failure) {
         let turn = self.receiver.turn();
         turn.take_wish();
-        turn.outbox().with(|outbox| {
-            outbox.roll_back();
-            outbox.signals.push(Signal::Failed(id, failure));
-        });
+        self.receiver.roll_back();
+        turn.outbox().with(|outbox| outbox.signals.push(Signal::Failed(id, failure)));
         let postponed = self.receiver.take_postponed();
         panics::drop_quietly(postponed);
         self.scratch.tally.failed += 1;
@@ -663,6 +732,14 @@ impl<M> Drop for CountOnDrop<'_, M> {
         let taken = (self.before - self.held.kept.len()) as u64;
         self.tally.handled += taken;
         self.tally.kept -= taken as i64;
+    }
+}
+
+/// Drops an answer that nobody takes.
+#[cold]
+fn drop_end(end: End) {
+    if let Some(panic) = panics::drop_quietly(end) {
+        tracing::warn!(panic, "an answer that came too late panicked when it was dropped");
     }
 }
 

@@ -190,7 +190,7 @@ pub(crate) fn fire_timers(world: &mut World) {
 
 impl Engine {
     fn fire_timers(&mut self) {
-        self.hub.end_late_asks();
+        self.end_late_asks();
         self.sweep_timers();
         let Self { hub, runners, timers, stats, .. } = self;
         timers.kinds.retain(|&kind| {

@@ -139,12 +139,12 @@ impl Scene {
 }
 
 #[test]
-fn an_answer_comes_when_its_round_is_settled() {
+fn an_answer_comes_in_the_round_after_it_was_given() {
     everywhere(|options| {
         let mut scene = Scene::new(options);
         scene.ask(5, |reply| Query::Double(21, reply));
         let got = scene.throng.state(scene.asker).unwrap().got.clone();
-        assert_eq!(got, [(1, 1, Ok(42), true)]);
+        assert_eq!(got, [(1, 2, Ok(42), true)], "asked in round 0, answered in round 1");
         assert_eq!(scene.answers(), [Ok(42)]);
         scene.throng.run_ticks(10);
         assert_eq!(scene.answers(), [Ok(42)], "no time-out after the answer");
