@@ -25,8 +25,9 @@ mod wheel;
 mod world;
 
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskStats, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind,
-    Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFuture, AskStats, Asking, Batch, Context, Destination, ExitReason, Failure,
+    FailureKind, Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Ring, Router, Routing, This,
+    Topic, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};

@@ -11,11 +11,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::asked::AskPlace;
 use super::returns::{End, Return, WorldNo, bring, reason};
+use super::stage::TaskWait;
 use super::{Actor, Context, Destination, Handled, Turn};
 use crate::id::ActorId;
 use crate::parcel::Parcel;
@@ -25,7 +27,7 @@ use crate::wheel::TimerKey;
 pub(crate) const ASK_TICKS_DEFAULT: u64 = 1_000;
 
 /// Why there is no answer.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Error, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AskError {
     /// The time was over first. Not fatal: an answer that comes later is ignored. In a cycle of actors that
@@ -53,6 +55,33 @@ pub enum AskError {
     /// A handler waited, blocking, for an answer of its own world: the tick would wait for itself.
     #[error("this thread runs a tick of the world that it waits for: a cycle that cannot end; use `cx.ask` in handlers")]
     Cycle,
+    /// Actors await each other in async blocks, each taking no mail until it has its answer. Remedy: let one of
+    /// them tell instead of await, or run its block with [`Context::run_async_reentrant`].
+    #[error("actors await each other and take no mail meanwhile: {0}; let one tell instead, or be reentrant")]
+    Deadlock(Ring),
+}
+
+/// Actors of which each awaits the next, and the last the first. Shown as `a -> b -> a`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ring(Arc<[ActorId]>);
+
+impl Ring {
+    pub(crate) fn new(actors: &[ActorId]) -> Self {
+        Self(actors.into())
+    }
+
+    /// The actors, from the one whose ask was ended.
+    #[must_use]
+    pub fn actors(&self) -> &[ActorId] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|actor| write!(f, "{actor} -> "))?;
+        self.0.first().map_or(Ok(()), |first| write!(f, "{first}"))
+    }
 }
 
 /// Names a pending ask.
@@ -109,11 +138,14 @@ impl AskStats {
 const CLOSURE_WORDS: usize = 4;
 
 /// What an actor does at the end of an ask.
-pub(crate) struct GoOn<A: Actor> {
-    closure: Parcel<CLOSURE_WORDS>,
-    /// Knows the types of the closure and of the answer.
-    run: fn(Parcel<CLOSURE_WORDS>, &mut A, End, &Context<'_, A>) -> Handled,
+pub(crate) enum GoOn<A: Actor> {
+    /// Calls a closure, with a function that knows the types of the closure and of the answer.
+    Call(Parcel<CLOSURE_WORDS>, RunClosure<A>),
+    /// Goes on with an async block, which asked `asked` if it is an ask at all.
+    Task { wait: TaskWait, asked: Option<ActorId> },
 }
+
+type RunClosure<A> = fn(Parcel<CLOSURE_WORDS>, &mut A, End, &Context<'_, A>) -> Handled;
 
 impl<A: Actor> GoOn<A> {
     pub(crate) fn new<R, F>(go_on: F) -> Self
@@ -121,12 +153,15 @@ impl<A: Actor> GoOn<A> {
         R: 'static,
         F: FnOnce(&mut A, Result<R, AskError>, &Context<'_, A>) -> Handled + Send + 'static,
     {
-        Self { closure: Parcel::new(go_on), run: run_closure::<A, R, F> }
+        Self::Call(Parcel::new(go_on), run_closure::<A, R, F>)
     }
 
     #[inline]
     pub(crate) fn run(self, state: &mut A, end: End, cx: &Context<'_, A>) -> Handled {
-        (self.run)(self.closure, state, end, cx)
+        match self {
+            Self::Call(closure, run) => run(closure, state, end, cx),
+            Self::Task { wait, .. } => cx.resume(state, wait, end),
+        }
     }
 }
 

@@ -27,8 +27,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Actor;
 use super::ask::{AskStats, GoOn};
+use super::returns::drop_because;
+use super::tasks::Tasks;
 use crate::digest::Digester;
 use crate::id::ActorId;
+use crate::mailbox::DeadReason;
 use crate::panics;
 use crate::wheel::Wheel;
 
@@ -73,6 +76,8 @@ struct Table<A: Actor> {
     /// result.
     restarted: HashMap<ActorId, u64, BuildHasherDefault<Digester>>,
     stats: AskStats,
+    /// Async blocks of the block's actors.
+    tasks: Tasks,
 }
 
 impl<A: Actor> Default for Table<A> {
@@ -85,6 +90,7 @@ impl<A: Actor> Default for Table<A> {
             is_listed: false,
             restarted: HashMap::default(),
             stats: AskStats::default(),
+            tasks: Tasks::default(),
         }
     }
 }
@@ -186,6 +192,24 @@ pub(crate) struct AskTables<A: Actor> {
     /// Time-outs set since the last sweep, and how many call for the next.
     set: usize,
     sweep_at: usize,
+    /// Asks of async blocks that outlived their tick, as of this tick.
+    suspects: Vec<Suspect>,
+}
+
+/// An ask of an async block that may never be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspect {
+    pub(crate) asker: ActorId,
+    pub(crate) place: AskPlace,
+}
+
+/// An actor that takes no mail until its async block is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turned {
+    /// Whom it asked, if that is all that it waits for.
+    pub(crate) asked: Option<ActorId>,
+    /// Who sent the message that the block answers.
+    pub(crate) cause: Option<ActorId>,
 }
 
 // SAFETY: tables are reached under invariant 3, by one thread at a time; all they hold is `Send`, as
@@ -194,7 +218,7 @@ unsafe impl<A: Actor> Sync for AskTables<A> {}
 
 impl<A: Actor> Default for AskTables<A> {
     fn default() -> Self {
-        Self { blocks: Vec::new(), fresh: Mutex::default(), wheel: Wheel::default(), set: 0, sweep_at: 0 }
+        Self { blocks: Vec::new(), fresh: Mutex::default(), wheel: Wheel::default(), set: 0, sweep_at: 0, suspects: Vec::new() }
     }
 }
 
@@ -238,6 +262,16 @@ impl<A: Actor> AskTables<A> {
             self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(asker.block());
         }
         table.set(asker, due, go_on)
+    }
+
+    /// Runs `use_them` on the async blocks of an actor's block.
+    ///
+    /// # Safety
+    ///
+    /// As [`AskTables::ask`]; `use_them` runs no user code.
+    pub(super) unsafe fn with_tasks<R>(&self, actor: ActorId, use_them: impl FnOnce(&mut Tasks) -> R) -> R {
+        // SAFETY: promised by the caller.
+        use_them(&mut unsafe { self.table(actor) }.get_or_insert_default().tasks)
     }
 
     /// Takes the last asks of an actor's running call back.
@@ -287,16 +321,24 @@ impl<A: Actor> AskTables<A> {
         self.blocks.iter_mut().filter_map(|block| block.0.get_mut().as_deref_mut())
     }
 
-    /// An actor was restarted: the asks that it made until now were another state's.
+    /// An actor was restarted: the asks that it made until now were another state's, and its async blocks go.
     pub(crate) fn forget(&mut self, asker: ActorId) {
-        if let Some(table) = self.table_mut(asker) {
-            table.forget(asker);
-        }
+        let Some(table) = self.table_mut(asker) else { return };
+        table.forget(asker);
+        panics::drop_quietly(table.tasks.take_all(asker));
+    }
+
+    /// An actor stopped: its async blocks go.
+    pub(crate) fn bury(&mut self, asker: ActorId) {
+        let Some(table) = self.table_mut(asker) else { return };
+        let tasks = table.tasks.take_all(asker);
+        drop_because(DeadReason::Stopped, || panics::drop_quietly(tasks));
     }
 
     /// Asks that outlived their tick can time out from now on.
     fn set_time_outs(&mut self, tick: u64) {
-        let Self { blocks, fresh, wheel, set, .. } = self;
+        let Self { blocks, fresh, wheel, set, suspects, .. } = self;
+        suspects.clear();
         let fresh = fresh.get_mut().unwrap_or_else(PoisonError::into_inner);
         if fresh.is_empty() {
             return;
@@ -314,6 +356,9 @@ impl<A: Actor> AskTables<A> {
                 let Some(ask) = pending_at(cells, place).filter(|ask| ask.due != NEVER) else { continue };
                 wheel.set_for_good(ask.due, TimeOut { asker: ask.asker, place });
                 *set += 1;
+                if let GoOn::Task { asked: Some(_), .. } = &ask.go_on {
+                    suspects.push(Suspect { asker: ask.asker, place });
+                }
             }
         }
     }
@@ -337,6 +382,12 @@ impl<A: Actor> AskTables<A> {
 pub(crate) trait TypeAsks {
     /// A tick begins: hands the asks whose time is over to `late`.
     fn begin_tick(&mut self, tick: u64, late: &mut dyn FnMut(ActorId, AskPlace));
+    /// Asks of async blocks that outlived their tick just now.
+    fn suspects(&self) -> &[Suspect];
+    /// The turn that an actor is in; `None` if it is in none, or in more.
+    fn turn_of(&mut self, actor: ActorId) -> Option<Turned>;
+    /// Gives an ask that is brought to its end another place, so that what comes to the old one is late.
+    fn renew(&mut self, ask: Suspect) -> Option<AskPlace>;
     fn add_to(&mut self, stats: &mut AskStats);
     fn digest(&mut self, digester: &mut Digester);
 }
@@ -358,6 +409,19 @@ impl<A: Actor> TypeAsks for AskTables<A> {
         });
     }
 
+    fn suspects(&self) -> &[Suspect] {
+        &self.suspects
+    }
+
+    fn turn_of(&mut self, actor: ActorId) -> Option<Turned> {
+        let task = self.table_mut(actor)?.tasks.turn_of(actor)?;
+        Some(Turned { asked: task.waits.only_asked(), cause: task.cause })
+    }
+
+    fn renew(&mut self, ask: Suspect) -> Option<AskPlace> {
+        self.table_mut(ask.asker)?.renew(ask.place)
+    }
+
     fn add_to(&mut self, stats: &mut AskStats) {
         self.tables().for_each(|table| stats.add(&table.stats));
     }
@@ -369,6 +433,7 @@ impl<A: Actor> TypeAsks for AskTables<A> {
             }
             let stats = &table.stats;
             (stats.answered, stats.unanswered, stats.dropped, stats.late).hash(digester);
+            table.tasks.digest(digester);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::any::TypeId;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -17,6 +18,9 @@ use super::ask::{AskKey, Asker, GoOn, Outward};
 use super::asked::{AskPlace, AskTables, Claim};
 use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
+use super::stage::TaskId;
+use super::task::Started;
+use super::tasks::Tasks;
 use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
 use crate::error::SpawnError;
 use crate::id::{ActorId, Kind};
@@ -54,6 +58,10 @@ impl Wish {
     const REPLAY: u8 = 4;
     pub(crate) const EXIT: u8 = 8;
     pub(crate) const IGNORE: u8 = 16;
+    /// It started async blocks.
+    const START: u8 = 32;
+    /// It entered or left turns; see [`Context::note_turns`].
+    const TURN: u8 = 64;
 
     pub(crate) fn stop(self) -> bool {
         self.0 & Self::STOP != 0
@@ -66,6 +74,12 @@ impl Wish {
     }
     pub(crate) fn exit(self) -> bool {
         self.0 & Self::EXIT != 0
+    }
+    pub(crate) fn start(self) -> bool {
+        self.0 & Self::START != 0
+    }
+    pub(crate) fn turn(self) -> bool {
+        self.0 & Self::TURN != 0
     }
     pub(crate) fn ignore(self) -> bool {
         self.0 & Self::IGNORE != 0
@@ -354,6 +368,10 @@ pub struct Context<'a, A: Actor> {
     postponed: Cell<Vec<Postponed<A::Msg>>>,
     /// Pending asks of the actors of this type.
     asks: &'a AskTables<A>,
+    /// Async blocks that the running call started.
+    started: Cell<VecDeque<Started>>,
+    /// Turns that the actor entered less those it left, in the running call.
+    turns: Cell<i32>,
     params_outlive: PhantomData<&'a ()>,
 }
 
@@ -364,7 +382,15 @@ impl<'a, A: Actor> Context<'a, A> {
     ///
     /// The context begins calls only of actors whose blocks its thread has to itself.
     pub(crate) unsafe fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>, asks: &'a AskTables<A>) -> Self {
-        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(Vec::new()), asks, params_outlive: PhantomData }
+        Self {
+            turn,
+            params: std::ptr::from_ref(params).cast(),
+            postponed: Cell::new(Vec::new()),
+            asks,
+            started: Cell::new(VecDeque::new()),
+            turns: Cell::new(0),
+            params_outlive: PhantomData,
+        }
     }
 
     /// Notes an ask of the running call.
@@ -392,6 +418,48 @@ impl<'a, A: Actor> Context<'a, A> {
         let asks = self.turn.outbox.with(super::Outbox::roll_back);
         // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
         unsafe { self.asks.undo(self.turn.id(), asks) };
+        self.drop_started();
+        self.turns.set(0);
+    }
+
+    /// Runs `use_them` on the async blocks that lie beside those of `actor`, whose call runs. It must not run
+    /// user code.
+    pub(super) fn with_tasks<R>(&self, actor: ActorId, use_them: impl FnOnce(&mut Tasks) -> R) -> R {
+        // SAFETY: it is the actor of the running call, whose block this thread has to itself.
+        unsafe { self.asks.with_tasks(actor, use_them) }
+    }
+
+    pub(super) fn reserve_task(&self) -> TaskId {
+        let actor = self.turn.id();
+        let (index, generation) = self.with_tasks(actor, Tasks::reserve);
+        TaskId { world: self.turn.env.world, actor, index, generation }
+    }
+
+    pub(super) fn note_started(&self, started: Started) {
+        let mut all = self.started.take();
+        all.push_back(started);
+        self.started.set(all);
+        self.turn.wish(Wish::START);
+    }
+
+    pub(super) fn take_started(&self) -> Option<Started> {
+        let mut all = self.started.take();
+        let first = all.pop_front();
+        self.started.set(all);
+        first
+    }
+
+    /// Notes that the actor entered (1) or left (-1) a turn.
+    pub(super) fn note_turns(&self, turns: i32) {
+        if turns != 0 {
+            self.turns.set(self.turns.get() + turns);
+            self.turn.wish(Wish::TURN);
+        }
+    }
+
+    /// Turns that the actor entered less those it left since the last time.
+    pub(crate) fn take_turns(&self) -> i32 {
+        self.turns.take()
     }
 
     /// What the actor declared to read from the world.

@@ -23,12 +23,15 @@ mod outbox;
 mod pool;
 mod refs;
 mod returns;
+mod stage;
+mod task;
+mod tasks;
 mod timer;
 
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::system::ReadOnlySystemParam;
 
-pub use ask::{AskError, AskStats, Asking, ReplyTo};
+pub use ask::{AskError, AskStats, Asking, ReplyTo, Ring};
 pub use batch::Batch;
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
@@ -39,15 +42,18 @@ pub use offload::JobError;
 pub use outbox::OutletPort;
 pub use pool::{Pool, Router, Routing};
 pub use refs::{ActorRef, Destination, Recipient};
+pub use task::{AskFuture, This};
 
 pub(crate) use answers::Leg;
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
-pub(crate) use asked::{AskTables, Claim, TypeAsks};
+pub(crate) use asked::{AskTables, Claim, Suspect, Turned, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
-pub(crate) use offload::{Go, Job};
+#[cfg(feature = "tokio")]
+pub(crate) use offload::OutsideFuture;
+pub(crate) use offload::{Go, Job, Work};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
 pub(crate) use timer::{Load, Timer, TimerSpec};

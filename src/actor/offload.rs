@@ -8,6 +8,9 @@
 
 use thiserror::Error;
 
+#[cfg(feature = "tokio")]
+use std::pin::Pin;
+
 use super::ask::Ticket;
 use super::asked::NEVER;
 use super::outbox::Act;
@@ -44,8 +47,59 @@ pub(crate) enum Go {
 /// A job that a call asked for.
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
-    /// Gives a `Result<R, JobError>`. Does not panic.
-    pub(crate) run: Box<dyn FnOnce(Go) -> End + Send>,
+    pub(crate) work: Work,
+}
+
+/// What is done outside the tick. Gives a `Result<R, JobError>`; does not panic.
+pub(crate) enum Work {
+    /// On a thread of its own.
+    Blocking(Box<dyn FnOnce(Go) -> End + Send>),
+    /// On Tokio; made when it starts.
+    #[cfg(feature = "tokio")]
+    Future(Box<dyn FnOnce(Go) -> OutsideFuture + Send>),
+}
+
+/// A future that runs on Tokio.
+#[cfg(feature = "tokio")]
+pub(crate) type OutsideFuture = Pin<Box<dyn Future<Output = End> + Send>>;
+
+/// The end of a job that does not run.
+fn not_run<R>(go: Go) -> Option<Result<R, JobError>> {
+    match go {
+        Go::Run => None,
+        Go::Refuse => Some(Err(JobError::Full)),
+        #[cfg(feature = "testkit")]
+        Go::Break => Some(Err(JobError::Panicked("a fault was injected".to_owned()))),
+    }
+}
+
+impl Work {
+    pub(super) fn blocking<R: Send + 'static>(job: impl FnOnce() -> R + Send + 'static) -> Self {
+        Self::Blocking(Box::new(move |go| {
+            let result = not_run(go).unwrap_or_else(|| panics::catch(job).map_err(JobError::Panicked));
+            Ok(Parcel::new(result))
+        }))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn future<R: Send + 'static>(future: impl Future<Output = R> + Send + 'static) -> Self {
+        Self::Future(Box::new(move |go| {
+            Box::pin(async move {
+                let result = match not_run(go) {
+                    Some(result) => result,
+                    None => {
+                        let mut future = Box::pin(future);
+                        std::future::poll_fn(move |polled| match panics::catch(|| future.as_mut().poll(polled)) {
+                            Ok(polled) => polled.map(Ok),
+                            Err(panic) => std::task::Poll::Ready(Err(JobError::Panicked(panic))),
+                        })
+                        .await
+                    }
+                };
+                Ok(Parcel::new(result))
+            })
+        }))
+    }
 }
 
 impl<A: Actor> Context<'_, A> {
@@ -93,18 +147,13 @@ impl<A: Actor> Context<'_, A> {
             cx.tell(cx.me(), then(end.unwrap_or(Err(JobError::Lost))));
             Ok(())
         });
-        let run = move |go| {
-            let result: Result<R, JobError> = match go {
-                Go::Run => panics::catch(job).map_err(JobError::Panicked),
-                Go::Refuse => Err(JobError::Full),
-                #[cfg(feature = "testkit")]
-                Go::Break => Err(JobError::Panicked("a fault was injected".to_owned())),
-            };
-            Ok(Parcel::new(result))
-        };
         // It has no time-out of its own: threads know no ticks.
-        let key = self.note_ask(NEVER, go_on);
-        let job = Job { ticket: Ticket::new(key), run: Box::new(run) };
+        let ticket = Ticket::new(self.note_ask(NEVER, go_on));
+        self.start_job(Job { ticket, work: Work::blocking(job) });
+    }
+
+    /// Has a job done, when this call succeeds.
+    pub(super) fn start_job(&self, job: Job) {
         self.outbox().with(|outbox| outbox.act(Act::Job(job)));
     }
 }

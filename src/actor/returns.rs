@@ -39,8 +39,8 @@ thread_local! {
     static AT_WORK_FOR: Cell<WorldNo> = const { Cell::new(NOWHERE) };
     static ANY: Cell<bool> = const { Cell::new(false) };
     static RETURNS: RefCell<Vec<Return>> = const { RefCell::new(Vec::new()) };
-    /// Why whatever is dropped now ends.
-    static REASON: Cell<AskError> = const { Cell::new(AskError::NoReply) };
+    /// Why whatever is dropped now ends; `None` if its holder just drops it.
+    static REASON: Cell<Option<DeadReason>> = const { Cell::new(None) };
 }
 
 /// What other threads brought back, by world.
@@ -140,17 +140,17 @@ impl Drop for AtWork {
 
 /// The error that an ask ends with whose reply is dropped now.
 pub(super) fn reason() -> AskError {
-    REASON.try_with(Cell::get).unwrap_or(AskError::NoReply)
+    match REASON.try_with(Cell::get).unwrap_or(None) {
+        None => AskError::NoReply,
+        Some(DeadReason::Unknown | DeadReason::NoState) => AskError::NoActor,
+        Some(DeadReason::Stopped) => AskError::Stopped,
+        Some(_) => AskError::Undelivered,
+    }
 }
 
 /// Drops something because its receiver cannot have it, which is what an ask in it ends with.
 pub(crate) fn drop_because<R>(reason: DeadReason, drop: impl FnOnce() -> R) -> R {
-    let reason = match reason {
-        DeadReason::Unknown | DeadReason::NoState => AskError::NoActor,
-        DeadReason::Stopped => AskError::Stopped,
-        _ => AskError::Undelivered,
-    };
-    let before = REASON.replace(reason);
+    let before = REASON.replace(Some(reason));
     let result = drop();
     REASON.set(before);
     result

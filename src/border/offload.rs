@@ -13,28 +13,37 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::actor::{AskKey, End, Go, Job, Return};
+#[cfg(feature = "tokio")]
+use super::tokio::Runtime;
+#[cfg(feature = "tokio")]
+use crate::actor::AskError;
+use crate::actor::{AskKey, End, Go, Job, Return, Work};
 use crate::systems::{Engine, JobLog, JobMode, ThrongOptions};
-
-type Run = Box<dyn FnOnce(Go) -> End + Send>;
 
 /// A job under way.
 struct Started {
     number: u64,
     key: AskKey,
-    run: Run,
+    work: Work,
 }
 
 /// The result of a job.
-struct Done {
-    number: u64,
-    back: Return,
+pub(super) struct Done {
+    pub(super) number: u64,
+    pub(super) back: Return,
 }
 
-impl Started {
-    fn end(self, go: Go) -> Done {
-        let Self { number, key, run } = self;
-        Done { number, back: Return { key, end: run(go) } }
+/// A job that a thread runs.
+struct Todo {
+    number: u64,
+    key: AskKey,
+    run: Box<dyn FnOnce(Go) -> End + Send>,
+    go: Go,
+}
+
+impl Todo {
+    fn end(self) -> Done {
+        Done { number: self.number, back: Return { key: self.key, end: (self.run)(self.go) } }
     }
 }
 
@@ -60,6 +69,10 @@ pub(crate) struct JobCrew {
     started: u64,
     /// Made with the first job.
     pool: Option<Pool>,
+    #[cfg(feature = "tokio")]
+    runtime: Runtime,
+    /// Results of jobs that run elsewhere.
+    done: (Sender<Done>, Receiver<Done>),
     /// Without threads: jobs that wait for their tick.
     waiting: BTreeMap<u64, Started>,
     /// Jobs that were refused; told with the next tick.
@@ -71,22 +84,21 @@ pub(crate) struct JobCrew {
 }
 
 struct Pool {
-    jobs: Sender<(Started, Go)>,
-    done: Receiver<Done>,
+    jobs: Sender<Todo>,
 }
 
 impl Pool {
     /// Threads that end when the pool is dropped, each after its job.
-    fn start(threads: usize) -> Self {
-        let ((jobs, todo), (results, done)) = (unbounded::<(Started, Go)>(), unbounded());
+    fn start(threads: usize, results: &Sender<Done>) -> Self {
+        let (jobs, todo) = unbounded::<Todo>();
         for number in 0..threads.max(1) {
             let (todo, results) = (todo.clone(), results.clone());
-            let work = move || todo.into_iter().map(|(job, go)| job.end(go)).all(|done| results.send(done).is_ok());
+            let work = move || todo.into_iter().map(Todo::end).all(|done| results.send(done).is_ok());
             if let Err(error) = std::thread::Builder::new().name(format!("throng-job-{number}")).spawn(work) {
                 tracing::error!(%error, number, "a thread for jobs could not be started");
             }
         }
-        Self { jobs, done }
+        Self { jobs }
     }
 }
 
@@ -100,6 +112,9 @@ impl JobCrew {
             in_flight: 0,
             started: 0,
             pool: None,
+            #[cfg(feature = "tokio")]
+            runtime: Runtime::new(options.tokio_handle.clone()),
+            done: unbounded(),
             waiting: BTreeMap::new(),
             refused: Vec::new(),
             log: None,
@@ -116,21 +131,47 @@ impl JobCrew {
     fn start(&mut self, job: Job) {
         let number = self.started;
         self.started += 1;
-        let started = Started { number, key: job.ticket.redeem(), run: job.run };
+        let started = Started { number, key: job.ticket.redeem(), work: job.work };
         let is_full = self.in_flight >= self.in_flight_max;
         self.in_flight += 1;
         if is_full {
-            return self.refused.push(started.end(Go::Refuse));
-        }
-        if self.mode != JobMode::Threads {
+            let refused = self.end_here(started, Go::Refuse);
+            self.refused.push(refused);
+        } else if self.mode == JobMode::Threads {
+            self.send_off(started);
+        } else {
             self.waiting.insert(number, started);
-            return;
         }
+    }
+
+    /// Starts a job elsewhere.
+    fn send_off(&mut self, Started { number, key, work }: Started) {
         let go = self.go(number);
-        let threads = self.threads;
-        let pool = self.pool.get_or_insert_with(|| Pool::start(threads));
-        if let Err(unsent) = pool.jobs.send((started, go)) {
-            self.refused.push(unsent.into_inner().0.end(Go::Refuse));
+        match work {
+            Work::Blocking(run) => {
+                let (threads, results) = (self.threads, &self.done.0);
+                let pool = self.pool.get_or_insert_with(|| Pool::start(threads, results));
+                if let Err(unsent) = pool.jobs.send(Todo { number, key, run, go }) {
+                    let todo = unsent.into_inner();
+                    self.refused.push(Todo { go: Go::Refuse, ..todo }.end());
+                }
+            }
+            #[cfg(feature = "tokio")]
+            Work::Future(make) => self.runtime.start(number, key, make(go), self.done.0.clone()),
+        }
+    }
+
+    /// Does a job on this thread.
+    fn end_here(&mut self, Started { number, key, work }: Started, go: Go) -> Done {
+        match work {
+            Work::Blocking(run) => Todo { number, key, run, go }.end(),
+            #[cfg(feature = "tokio")]
+            Work::Future(make) => {
+                let (result, done) = unbounded();
+                self.runtime.start(number, key, make(go), result);
+                let lost = |_| Done { number, back: Return { key, end: Err(AskError::NoReply) } };
+                done.recv().unwrap_or_else(lost)
+            }
         }
     }
 
@@ -154,10 +195,10 @@ impl JobCrew {
         for number in due {
             if let Some(job) = self.waiting.remove(&number) {
                 let go = self.go(number);
-                done.push(job.end(go));
+                done.push(self.end_here(job, go));
             }
         }
-        done.extend(self.pool.iter().flat_map(|pool| pool.done.try_iter()));
+        done.extend(self.done.1.try_iter());
         self.in_flight -= done.len();
         if let Some(log) = &mut self.log {
             done.iter().for_each(|done| log.note(tick, done.number));

@@ -33,6 +33,11 @@ impl<M> Default for KeptMail<M> {
 }
 
 impl<M> KeptMail<M> {
+    /// All messages, postponed or not, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Envelope<M>> {
+        self.entries.iter().flatten()
+    }
+
     /// Appends a message behind all others.
     pub(crate) fn push(&mut self, envelope: Envelope<M>) {
         self.entries.push_back(Some(envelope));

@@ -8,6 +8,8 @@
 
 use std::hash::Hash;
 
+use bevy_ecs::world::World;
+
 use super::engine::Engine;
 use super::hub::Hub;
 use crate::actor::{AskError, AskKey, AskStats, Asker, End, Outward, Return};
@@ -47,18 +49,21 @@ impl Hub {
 
 impl Engine {
     /// Ends the asks whose time is over.
-    pub(super) fn end_late_asks(&mut self) {
+    pub(super) fn end_late_asks(&mut self, world: &mut World) {
         let Self { hub, runners, .. } = self;
-        let Hub { outboxes, asks, tick, world, .. } = &mut **hub;
-        let (first, world) = (outboxes[0].get_mut(), *world);
+        let (tick, number) = (hub.tick, hub.world);
+        let first = hub.outboxes[0].get_mut();
         for runner in runners {
             if let Some(type_asks) = runner.asks() {
-                type_asks.begin_tick(*tick, &mut |asker, place| {
-                    let key = AskKey { world, asker: Asker::Actor(asker, place) };
+                type_asks.begin_tick(tick, &mut |asker, place| {
+                    let key = AskKey { world: number, asker: Asker::Actor(asker, place) };
                     first.bring_in(Return { key, end: Err(AskError::TimedOut) });
                 });
             }
         }
+        self.break_rings(world);
+        let Hub { outboxes, asks, tick, .. } = &mut *self.hub;
+        let first = outboxes[0].get_mut();
         if !first.outward.is_empty() {
             first.outward.advance(*tick, |outward| {
                 asks.end(outward, Err(AskError::TimedOut));

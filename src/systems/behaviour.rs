@@ -239,6 +239,7 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
     if result.is_err() {
         context.roll_back();
     }
+    context.begin_later();
     let wish = context.take_wish();
     panics::drop_quietly(context.take_postponed());
     result.map(|()| wish)
@@ -256,7 +257,10 @@ fn call_start<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce
         (Ok(_), Some(reason)) => Start::Failed(reason),
         (Ok(Err(error)), None) => Start::Failed(ExitReason::Error(error.to_string().into())),
         (Ok(Ok(())), None) if wish.ignore() => Start::Ignored,
-        (Ok(Ok(())), None) => return Ok(wish),
+        (Ok(Ok(())), None) => {
+            context.begin_later();
+            return Ok(wish);
+        }
     };
     context.roll_back();
     Err(begun)
@@ -388,6 +392,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     }
 
     fn forget(&mut self, id: ActorId) {
+        self.asks.bury(id);
         if let Some(factory) = self.factories.get_mut(id.slot() as usize) {
             *factory = None;
         }
@@ -706,5 +711,17 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
 
     fn roll_back(&self) {
         self.context.roll_back();
+    }
+
+    fn begin_next(&self, mut state: Mut<'_, A>) -> Option<Handled> {
+        self.context.begin_next(&mut state)
+    }
+
+    fn drop_started(&self) {
+        self.context.drop_started();
+    }
+
+    fn take_turns(&self) -> i32 {
+        self.context.take_turns()
     }
 }

@@ -58,6 +58,8 @@ pub struct ThrongOptions {
     job_mode: JobMode,
     job_threads: usize,
     jobs_max: usize,
+    #[cfg(feature = "tokio")]
+    pub(crate) tokio_handle: Option<tokio::runtime::Handle>,
 }
 
 impl ThrongOptions {
@@ -74,6 +76,8 @@ impl ThrongOptions {
             job_mode: JobMode::Threads,
             job_threads: JOB_THREADS_DEFAULT,
             jobs_max: JOBS_MAX_DEFAULT,
+            #[cfg(feature = "tokio")]
+            tokio_handle: None,
         }
     }
 
@@ -128,6 +132,16 @@ impl ThrongOptions {
     #[must_use]
     pub fn jobs_max(mut self, jobs: usize) -> Self {
         self.jobs_max = jobs;
+        self
+    }
+
+    /// Sets the Tokio runtime for the futures of [`This::outside`](crate::This::outside); without it, one of our own
+    /// is started with the first future. With [`JobMode::Inline`] and [`JobMode::Replay`] ticks must not run on the
+    /// only thread of that runtime.
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn tokio(mut self, handle: tokio::runtime::Handle) -> Self {
+        self.tokio_handle = Some(handle);
         self
     }
 

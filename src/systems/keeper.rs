@@ -18,7 +18,7 @@ use crate::actor::{
 };
 use crate::digest::Digester;
 use crate::id::ActorId;
-use crate::mailbox::{DeadLetter, DeadReason, Lane, MailStats, MailboxConfig};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, Lane, MailStats, MailboxConfig};
 use crate::panics;
 use crate::supervision::{Start, Verdict};
 use crate::wheel::Wheel;
@@ -67,6 +67,8 @@ pub(crate) trait Runner: Send {
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
     fn all_ids(&self) -> Vec<ActorId>;
+    /// Whether a message of another's waits in an actor's mailbox. O(messages in it).
+    fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool;
     /// Messages that wait in an actor's mailbox.
     fn queued(&self, world: &mut World, id: ActorId) -> u32;
 }
@@ -106,6 +108,7 @@ impl<A: HasMailbox> Keeper<A> {
     fn resume(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, keep_mailbox: bool) {
         let resumed = self.with_held(world, id, |held| {
             held.life = Life::Running;
+            held.turns = 0;
             let drops = !keep_mailbox && !held.kept.is_empty();
             let dropped = drops.then(|| Box::new(Held { kept: std::mem::take(&mut held.kept), ..Held::default() }));
             (dropped, held.kept.has_due() || !held.parked.is_empty())
@@ -238,6 +241,9 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn begin(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, with: Beginning<'_>, keep_mailbox: bool) -> Start {
+        if with.failure.is_some() {
+            self.behaviour.forget_asks(id);
+        }
         let begun = self.behaviour.begin(world, hub, &mut self.roster, id, with);
         if begun == Start::Running && with.failure.is_some() {
             self.resume(world, hub, id, keep_mailbox);
@@ -318,7 +324,6 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         if verdict != Some(Verdict::Restart) {
             return Verdict::GiveUp;
         }
-        self.behaviour.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {
             Start::Running => {}
@@ -349,6 +354,11 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             return Err(Some(notice));
         }
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
+    }
+
+    fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool {
+        let is_from = |envelope: &Envelope<A::Msg>| envelope.from == Some(from);
+        self.with_held(world, id, |held| held.kept.iter().chain(&held.parked).any(is_from)) == Some(true)
     }
 
     fn queued(&self, world: &mut World, id: ActorId) -> u32 {

@@ -255,4 +255,14 @@ where
     fn roll_back(&self) {
         self.turn.outbox().with(crate::actor::Outbox::roll_back);
     }
+
+    fn begin_next(&self, _: D::Item<'_, '_>) -> Option<Handled> {
+        None
+    }
+
+    fn drop_started(&self) {}
+
+    fn take_turns(&self) -> i32 {
+        0
+    }
 }

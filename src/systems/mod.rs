@@ -22,6 +22,7 @@ mod pass;
 mod pools;
 mod registry;
 mod requests;
+mod rings;
 mod sets;
 mod settle;
 mod shift;

@@ -65,6 +65,12 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     fn go_on(&self, item: D::Item<'_, '_>, go_on: Self::GoOn, end: End) -> Handled;
     /// Takes back all that the running call did.
     fn roll_back(&self);
+    /// Begins the next async block that the last call started; `None` if there is none.
+    fn begin_next(&self, item: D::Item<'_, '_>) -> Option<Handled>;
+    /// Drops the async blocks that the last call started.
+    fn drop_started(&self);
+    /// Turns that the actor entered less those it left since the last time.
+    fn take_turns(&self) -> i32;
 }
 
 /// What a worker has for its shift.
@@ -365,12 +371,50 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             held.kept.replay();
             self.scratch.due.push(to.slot());
         }
+        if wish.turn() {
+            self.turn(cell, to);
+        }
         if wish.stop() {
             cell.close();
             self.bury_held(cell);
+            self.receiver.drop_started();
         } else if wish.exit() {
             // SAFETY: the actor is in this worker's block.
             unsafe { cell.held() }.get_or_insert_default().life = Life::Failed;
+            self.receiver.drop_started();
+        } else if wish.start() {
+            self.begin_blocks(cell, to);
+        }
+    }
+
+    /// Begins the async blocks that a call started. The beginning of each is a call of its own.
+    fn begin_blocks(&mut self, cell: &Mailbox<A>, to: ActorId) {
+        let turn = self.receiver.turn();
+        let from = turn.sender();
+        while let Ok((row, _)) = self.lens.find(to)
+            // SAFETY: the row was just found, in this worker's block; items live for one call only.
+            && let Some(item) = unsafe { self.lens.fetch(row) }
+        {
+            turn.begin(to, from);
+            let Some(handled) = self.receiver.begin_next(item) else { return };
+            if handled.is_err() || !turn.wishes_nothing() {
+                self.after::<false>(cell, to, handled);
+            }
+        }
+    }
+
+    /// An actor enters turns, or leaves them and takes the mail that it kept.
+    fn turn(&mut self, cell: &Mailbox<A>, to: ActorId) {
+        let turns = self.receiver.take_turns();
+        // SAFETY: the actor is in this worker's block.
+        let slot = unsafe { cell.held() };
+        let held = slot.get_or_insert_default();
+        held.turns = held.turns.saturating_add_signed(turns);
+        if held.turns == 0 && held.kept.has_due() {
+            self.scratch.due.push(to.slot());
+        }
+        if held.is_idle() {
+            *slot = None;
         }
     }
 
@@ -678,7 +722,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         for _ in 0..most {
             // SAFETY: the actor is in this worker's block; the reference ends before the call below.
             let Some(held) = (unsafe { cell.held() }) else { return };
-            if held.life != Life::Running {
+            if held.life != Life::Running || held.turns > 0 {
                 return;
             }
             let Some(Envelope { to, from, msg }) = held.kept.next() else { return };

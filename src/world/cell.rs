@@ -67,6 +67,8 @@ pub(crate) struct Held<M> {
     pub(crate) parked_from_outside: u32,
     /// How many messages of this actor are parked elsewhere.
     pub(crate) muted: u32,
+    /// Async blocks that are to be over before it takes mail.
+    pub(crate) turns: u32,
     pub(crate) life: Life,
     pub(crate) config: Option<Box<MailboxConfig<M>>>,
     /// Ticks of the restarts within the supervisor's window.
@@ -80,6 +82,7 @@ impl<M> Default for Held<M> {
             parked: VecDeque::new(),
             parked_from_outside: 0,
             muted: 0,
+            turns: 0,
             life: Life::Running,
             config: None,
             restarts: History::default(),
@@ -90,7 +93,12 @@ impl<M> Default for Held<M> {
 impl<M> Held<M> {
     /// Whether the actor takes its mail like one that holds nothing.
     fn is_open(&self) -> bool {
-        self.kept.is_empty() && self.parked.is_empty() && self.muted == 0 && self.life == Life::Running && self.config.is_none()
+        self.kept.is_empty()
+            && self.parked.is_empty()
+            && self.muted == 0
+            && self.turns == 0
+            && self.life == Life::Running
+            && self.config.is_none()
     }
 
     /// Whether nothing would be lost without the box.
@@ -98,9 +106,9 @@ impl<M> Held<M> {
         self.is_open() && self.restarts.is_empty()
     }
 
-    /// Whether the actor may take kept mail. A muted actor may not, unless it is full itself.
+    /// Whether the actor may take kept mail. One in a turn may not; a muted actor may not, unless it is full itself.
     pub(crate) fn may_run(&self, capacity: usize) -> bool {
-        self.life == Life::Running && (self.muted == 0 || self.kept.len() >= capacity || !self.parked.is_empty())
+        self.life == Life::Running && self.turns == 0 && (self.muted == 0 || self.kept.len() >= capacity || !self.parked.is_empty())
     }
 
     /// Messages in it.
