@@ -57,7 +57,7 @@ mod guide {
             $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
         };
     }
-    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md");
+    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" async_blocks "async.md");
     #[cfg(feature = "testkit")]
     chapters!(testkit "testkit.md");
 }

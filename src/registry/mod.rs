@@ -27,3 +27,11 @@ pub(crate) struct Registry {
     pub(crate) topics: Topics,
     pub(crate) pools: Pools,
 }
+
+impl Registry {
+    /// An actor has stopped.
+    pub(crate) fn release(&mut self, actor: crate::id::ActorId) {
+        self.names.release(actor);
+        self.pools.release(actor);
+    }
+}

@@ -69,6 +69,8 @@ pub(crate) trait Runner: Send {
     fn all_ids(&self) -> Vec<ActorId>;
     /// Whether a message of another's waits in an actor's mailbox. O(messages in it).
     fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool;
+    /// Whether mail waits in mailboxes of the type.
+    fn has_kept(&self) -> bool;
     /// Messages that wait in an actor's mailbox.
     fn queued(&self, world: &mut World, id: ActorId) -> u32;
 }
@@ -287,7 +289,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
                 self.set_place(id, Place::NONE);
                 hub.family.remove(id);
                 hub.ended += 1;
-                hub.registry.names.release(id);
+                hub.registry.release(id);
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -309,7 +311,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             self.set_place(id, Place::NONE);
             hub.family.remove(id);
             hub.ended += 1;
-            hub.registry.names.release(id);
+            hub.registry.release(id);
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }
@@ -359,6 +361,10 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool {
         let is_from = |envelope: &Envelope<A::Msg>| envelope.from == Some(from);
         self.with_held(world, id, |held| held.kept.iter().chain(&held.parked).any(is_from)) == Some(true)
+    }
+
+    fn has_kept(&self) -> bool {
+        self.roster.has_kept()
     }
 
     fn queued(&self, world: &mut World, id: ActorId) -> u32 {

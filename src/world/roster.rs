@@ -125,6 +125,11 @@ impl<A: HasMailbox> Roster<A> {
         !self.incoming.is_empty() || !self.pending.is_empty() || !self.due.is_empty() || !self.answers.is_empty()
     }
 
+    /// Whether mail waits in mailboxes.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.kept > 0
+    }
+
     /// A round begins: what was sent until now is to be handled.
     pub(crate) fn begin_round(&mut self) {
         self.pending.append(&mut self.incoming);

@@ -500,6 +500,7 @@ fn hooks_and_blocks_start_blocks() {
 /// Many that ask, sleep, fail, and work outside, by a rule of their own numbers.
 #[test]
 fn a_crowd_of_blocks_is_the_same_on_any_number_of_threads() {
+    #[expect(clippy::manual_async_fn, reason = "it starts itself, so its `Send` is to be named")]
     fn step(this: This<Worker>, crowd: Arc<Vec<ActorRef<Worker>>>, me: u64) -> impl Future<Output = Handled> + Send + 'static {
         async move {
             let mut n = me;
