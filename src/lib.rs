@@ -58,6 +58,8 @@ mod guide {
         };
     }
     chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" async_blocks "async.md");
+    #[cfg(feature = "scxml")]
+    chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]
     chapters!(testkit "testkit.md");
 }

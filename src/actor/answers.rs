@@ -6,17 +6,17 @@
 //! the asker's block, handed over when the pass is done, read in the pass of the asker's type.
 
 use super::returns::Return;
-use crate::id::{ActorId, Kind};
-use crate::mailbox::{Lane, Segment};
+use crate::id::{ActorId, BlockId, Kind};
+use crate::mailbox::{Envelope, Lane, Segment};
 
 /// Mail of the next round that a worker may handle on the spot; see
 /// [`Outbox::exchange_only_segment`](super::Outbox::exchange_only_segment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leg {
-    /// A segment of messages.
-    Mail,
+    /// A segment of messages, for actors of block `to`, from such of block `from`.
+    Mail { to: u32, from: BlockId },
     /// A segment of ends of asks.
-    Answers,
+    Answers { to: u32, from: BlockId },
     /// There is none, or there is more.
     None,
 }
@@ -39,14 +39,14 @@ impl Answers {
     }
 
     pub(super) fn push(&mut self, to: ActorId, from: Option<ActorId>, back: Return) {
-        if self.lanes[to.kind() as usize].push(to, from, back) {
+        if self.lanes[to.kind() as usize].push(Envelope { to, from, msg: back }) {
             self.dirty.push(to.kind());
         }
     }
 
     /// Takes the last one for a block back.
-    pub(super) fn pop(&mut self, kind: Kind, block: u32) -> Option<Return> {
-        self.lanes[kind as usize].pop(block).map(|envelope| envelope.msg)
+    pub(super) fn pop(&mut self, to: BlockId) -> Option<Return> {
+        self.lanes[to.kind() as usize].pop(to.block())
     }
 
     pub(super) fn shelve(&mut self, kind: Kind, segment: Segment<Return>) {
@@ -73,8 +73,8 @@ impl Answers {
     }
 
     /// As [`Lane::exchange_only_segment`], for all lanes together.
-    pub(super) fn exchange_only_segment(&mut self, kind: Kind, empty: &mut Segment<Return>) -> bool {
-        self.dirty == [kind] && self.lanes[kind as usize].exchange_only_segment(empty)
+    pub(super) fn exchange_only_segment(&mut self, kind: Kind, empty: &mut Segment<Return>) -> Option<(u32, BlockId)> {
+        if self.dirty == [kind] { self.lanes[kind as usize].exchange_only_segment(empty) } else { None }
     }
 
     /// Ends a run of exchanges, of which `empty` is left.

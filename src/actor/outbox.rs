@@ -21,8 +21,8 @@ use super::offload::Job;
 use super::returns::{Return, WorldNo, bring, reason, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
-use crate::id::{ActorId, BLOCKS_BITS, Kind};
-use crate::mailbox::{DeadLetter, Lane, Segment, Shout};
+use crate::id::{ActorId, BlockId, Kind};
+use crate::mailbox::{DeadLetter, Envelope, Lane, Segment, Shout};
 use crate::panics;
 use crate::wheel::Wheel;
 
@@ -159,8 +159,8 @@ impl<A: Send + 'static> AnyBirths for Vec<Newborn<A>> {
 /// One deed of the running call.
 #[derive(Clone, Copy)]
 enum Deed {
-    Mail { kind: Kind, block: u32 },
-    Answer { kind: Kind, block: u32 },
+    Mail { to: BlockId },
+    Answer { to: BlockId },
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
@@ -171,9 +171,9 @@ enum Deed {
     Order,
 }
 
-/// A [`Deed`] in four bytes, since one is noted for each message. A message is its kind and block, which
-/// is below 2^30; an answer has the second bit set besides; the others have the highest bit set, then a number of
-/// their own, and their kind.
+/// A [`Deed`] in four bytes, since one is noted for each message. A message is its receiver's block, whose two
+/// highest bits are zero; an answer has the second bit set besides; the others have the highest bit set, then a
+/// number of their own, and their kind.
 #[derive(Clone, Copy)]
 struct Note(u32);
 
@@ -183,8 +183,8 @@ impl Note {
 
     fn deed(self) -> Deed {
         if self.0 & Self::OTHER == 0 {
-            let (kind, block) = (((self.0 & !Self::ANSWER) >> BLOCKS_BITS) as Kind, self.0 & ((1 << BLOCKS_BITS) - 1));
-            return if self.0 & Self::ANSWER == 0 { Deed::Mail { kind, block } } else { Deed::Answer { kind, block } };
+            let to = BlockId::from_bits(self.0 & !Self::ANSWER);
+            return if self.0 & Self::ANSWER == 0 { Deed::Mail { to } } else { Deed::Answer { to } };
         }
         let kind = self.0 as Kind;
         match (self.0 & !Self::OTHER) >> 16 {
@@ -204,8 +204,8 @@ impl From<Deed> for Note {
     #[inline]
     fn from(deed: Deed) -> Self {
         let (number, kind) = match deed {
-            Deed::Mail { kind, block } => return Self(u32::from(kind) << BLOCKS_BITS | block),
-            Deed::Answer { kind, block } => return Self(Self::ANSWER | u32::from(kind) << BLOCKS_BITS | block),
+            Deed::Mail { to } => return Self(to.to_bits()),
+            Deed::Answer { to } => return Self(Self::ANSWER | to.to_bits()),
             Deed::Shout { kind } => (0, kind),
             Deed::Birth { kind } => (1, kind),
             Deed::Act => (2, 0),
@@ -284,32 +284,34 @@ impl Outbox {
     /// Sends a message.
     ///
     /// What is seldom needed is in a function of its own that is called last, so that the usual way
-    /// saves no registers.
+    /// saves no registers. It is handed the message as part of an envelope: by itself it would be put
+    /// together in memory for that call's sake and copied from there, and such a copy waits until the
+    /// stores before it, to lines that are not in the cache, are done.
     #[inline(always)]
     pub(crate) fn tell<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         if self.log.len() < self.log.capacity()
             && let Some(lane) = self.lanes.get_mut(to.kind() as usize).and_then(LaneSlot::lane_mut::<A>)
-            && let Some(room) = lane.room(to.block())
+            && let Some(room) = lane.room(to.block(), from.map(ActorId::block_id))
         {
             room.fill(to, from, msg);
-            self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
+            self.log.push(Deed::Mail { to: to.block_id() }.into());
         } else {
-            self.tell_slowly::<A>(to, from, msg);
+            self.tell_slowly::<A>(Envelope { to, from, msg });
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn tell_slowly<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
-        let kind = to.kind();
+    fn tell_slowly<A: HasMailbox>(&mut self, envelope: Envelope<A::Msg>) {
+        let (kind, to) = (envelope.to.kind(), envelope.to.block_id());
         let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) else {
             self.unroutable += 1;
             return;
         };
-        if lane.push(to, from, msg) {
+        if lane.push(envelope) {
             self.dirty.push(kind);
         }
-        self.log.push(Deed::Mail { kind, block: to.block() }.into());
+        self.log.push(Deed::Mail { to }.into());
     }
 
     /// Puts an emptied segment where the next mail of its type is written.
@@ -385,7 +387,7 @@ impl Outbox {
         match back.key.asker {
             Asker::Actor(asker, _) => {
                 self.answers.push(asker, from, back);
-                self.log.push(Deed::Answer { kind: asker.kind(), block: asker.block() }.into());
+                self.log.push(Deed::Answer { to: asker.block_id() }.into());
             }
             Asker::Outside(_) => self.act(Act::Return(back)),
         }
@@ -454,7 +456,6 @@ impl Outbox {
     /// A new block begins: its spawns are counted from zero.
     #[inline]
     pub(crate) fn begin_block(&mut self) {
-        self.take_returns();
         if !self.reserved.is_empty() {
             self.reserved.clear();
         }
@@ -468,8 +469,8 @@ impl Outbox {
         while let Some(note) = self.log.pop() {
             // What is dropped here may panic when it is dropped.
             let undone = panics::catch(|| match note.deed() {
-                Deed::Mail { kind, block } => self.lanes[kind as usize].lane.undo(block),
-                Deed::Answer { kind, block } => self.answers.pop(kind, block).map_or((), take_back),
+                Deed::Mail { to } => self.lanes[to.kind() as usize].lane.undo(to.block()),
+                Deed::Answer { to } => self.answers.pop(to).map_or((), take_back),
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => match self.acts.pop() {
@@ -517,7 +518,7 @@ impl Outbox {
     }
 
     /// Exchanges the mail, or the ends of asks, for an empty segment if that is all there is: of one kind, for
-    /// one block, in one segment, and nothing else was done or noticed.
+    /// one block and from one, in one segment, and nothing else was done or noticed.
     #[inline]
     pub(crate) fn exchange_only_segment<A: HasMailbox>(
         &mut self,
@@ -531,11 +532,12 @@ impl Outbox {
         }
         let lane = self.lanes[kind as usize].lane_mut::<A>();
         if self.answers.is_drained() {
-            let exchanged = self.dirty == [kind] && lane.is_some_and(|lane| lane.exchange_only_segment(mail));
-            return if exchanged { Leg::Mail } else { Leg::None };
+            let exchanged = if self.dirty == [kind] { lane.and_then(|lane| lane.exchange_only_segment(mail)) } else { None };
+            return exchanged.map_or(Leg::None, |(to, from)| Leg::Mail { to, from });
         }
         let no_mail = self.dirty.is_empty() || (self.dirty == [kind] && lane.is_some_and(|lane| lane.is_drained()));
-        if no_mail && self.answers.exchange_only_segment(kind, answers) { Leg::Answers } else { Leg::None }
+        let exchanged = if no_mail { self.answers.exchange_only_segment(kind, answers) } else { None };
+        exchanged.map_or(Leg::None, |(to, from)| Leg::Answers { to, from })
     }
 
     /// Ends a run of exchanges, of which `mail` and `answers` are left.

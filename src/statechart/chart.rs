@@ -90,8 +90,9 @@ pub(super) struct Node<M: Model> {
     pub(super) ancestors: M::Set,
     /// History states are no children.
     pub(super) children: M::Set,
-    /// In `targets`: the initial child, or a history state's defaults.
+    /// In `targets`: the initial states, or a history state's defaults.
     pub(super) defaults: Range<u32>,
+    /// The actions of being entered by default; of a history state, of leading to its defaults.
     pub(super) initial: Range<u32>,
     pub(super) entry: Range<u32>,
     pub(super) exit: Range<u32>,
@@ -128,7 +129,7 @@ pub(super) struct Move<S> {
     /// What is left, as far as it is active.
     pub(super) exits: S,
     pub(super) enters: S,
-    /// Those of the entered whose initial actions run.
+    /// Those of the entered whose initial actions run, and history states that lead to their defaults.
     pub(super) initials: S,
 }
 
@@ -292,6 +293,11 @@ impl<M: Model> Chart<M> {
 
     pub(super) fn targets(&self, range: &Range<u32>) -> &[u16] {
         &self.targets[range.start as usize..range.end as usize]
+    }
+
+    /// The text of a state, for messages.
+    pub(super) fn text(&self, state: u16) -> String {
+        self.states[usize::from(state)].text.clone()
     }
 
     /// The proper descendants of a state, history states included.

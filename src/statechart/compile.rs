@@ -147,13 +147,10 @@ impl<M: Model> Compiler<M> {
         let text = self.chart.states[at].text.clone();
         let place = |what: &str| format!("the {what} of state `{text}`");
         if let Some((initial, actions)) = state.initial {
-            let targets = self.resolve(&[initial], &place("initial state"), problems);
+            let what = if matches!(state.kind, Kind::History(_)) { "default" } else { "initial state" };
+            let targets = self.resolve(&initial, &place(what), problems);
             self.chart.states[at].defaults = self.add_targets(targets);
             self.chart.states[at].initial = self.add_actions(actions.0);
-        }
-        if !state.default_targets.is_empty() {
-            let targets = self.resolve(&state.default_targets, &place("default"), problems);
-            self.chart.states[at].defaults = self.add_targets(targets);
         }
         state.tags.into_iter().for_each(|tag| self.add_tag(tag, at));
         self.chart.states[at].output = state.output;
@@ -232,6 +229,7 @@ impl<M: Model> Compiler<M> {
         let mut all = |guards: Vec<_>| guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
         Some(match guard {
             GuardTree::Test(test) => GuardTree::Test(test),
+            GuardTree::Attempt(attempt) => GuardTree::Attempt(attempt),
             GuardTree::All(guards) => GuardTree::All(all(guards)),
             GuardTree::Any(guards) => GuardTree::Any(all(guards)),
             GuardTree::Not(guard) => GuardTree::Not(Box::new(self.resolve_guard(*guard, place, problems)?)),
@@ -326,7 +324,9 @@ impl<M: Model> Compiler<M> {
             put(&mut masks.always, at, !node.always.is_empty());
             put(&mut masks.owners, at, !node.histories.is_empty());
             put(&mut masks.exit_work, at, !node.exit.is_empty() || !node.delays.is_empty());
-            let starts = !node.entry.is_empty() || !node.delays.is_empty() || !node.initial.is_empty();
+            let acts = |history: usize| !self.chart.states[history].initial.is_empty();
+            let initial = !node.initial.is_empty() || node.histories.ascending().any(acts);
+            let starts = !node.entry.is_empty() || !node.delays.is_empty() || initial;
             put(&mut masks.entry_work, at, starts || kind == NodeKind::Final);
         }
         self.chart.masks = masks;

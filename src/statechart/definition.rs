@@ -5,11 +5,14 @@ use std::fmt::{self, Debug};
 use super::chart::Chart;
 use super::compile::compile;
 use super::error::ChartError;
-use super::model::{ChartEvent, EventKind, EventNames, Model, Step, Trigger};
+use super::model::{ActiveStates, ChartEvent, EventKind, EventNames, Model, Step, Trigger};
 use super::timers::TimerName;
 
 type RunFn<M> = dyn Fn(&mut <M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &mut Step<'_, M>) + Send + Sync;
 type TestFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> bool + Send + Sync;
+type AttemptFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &ActiveStates<'_, M>) -> Result<bool, <M as Model>::Event>
+    + Send
+    + Sync;
 pub(super) type OutputFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> <M as Model>::Event + Send + Sync;
 pub(super) type DelayFn<M> = dyn Fn(&<M as Model>::Context) -> u64 + Send + Sync;
 
@@ -26,6 +29,7 @@ pub struct Guard<M: Model>(pub(super) GuardTree<M, Target<M::State>>);
 /// The shape of a guard, with states by `S`.
 pub(super) enum GuardTree<M: Model, S> {
     Test(Box<TestFn<M>>),
+    Attempt(Box<AttemptFn<M>>),
     In(S),
     All(Vec<Self>),
     Any(Vec<Self>),
@@ -36,6 +40,43 @@ impl<M: Model> Guard<M> {
     /// Holds if the function says so. It must be pure: how often it is called is not defined.
     pub fn test(test: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> bool + Send + Sync + 'static) -> Self {
         Self(GuardTree::Test(Box::new(test)))
+    }
+
+    /// As [`Guard::test`], for a function that asks for active states, too, and may fail. Then the guard does not hold, and
+    /// the event that it gives instead is raised before those of the actions that follow, as SCXML raises `error.execution`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::statechart::{Chart, ChartEvent, Guard, Model, Session};
+    /// # struct Scale;
+    /// # impl Model for Scale {
+    /// #     type State = &'static str; type Event = Event; type Context = u32; type Port<'a> = (); type Set = u64;
+    /// # }
+    /// #[derive(ChartEvent)]
+    /// enum Event { Weigh, Nonsense }
+    ///
+    /// let chart = Chart::<Scale>::define("scale", |scale| {
+    ///     scale.initial("idle");
+    ///     scale.state("idle", |idle| {
+    ///         idle.on(EventKind::Weigh).go("heavy").guard(Guard::attempt(|grams, _, _| match grams {
+    ///             0 => Err(Event::Nonsense),
+    ///             grams => Ok(*grams > 1_000),
+    ///         }));
+    ///         idle.on(EventKind::Nonsense).go("broken");
+    ///     });
+    ///     scale.state("heavy", |_| {});
+    ///     scale.state("broken", |_| {});
+    /// });
+    /// let mut scale = Session::start(chart.build()?.into(), 0)?;
+    /// scale.send(Event::Weigh)?;
+    /// assert_eq!(scale.active(), ["broken"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attempt(
+        attempt: impl Fn(&M::Context, &Trigger<'_, M::Event>, &ActiveStates<'_, M>) -> Result<bool, M::Event> + Send + Sync + 'static,
+    ) -> Self {
+        Self(GuardTree::Attempt(Box::new(attempt)))
     }
 
     /// Holds while the state is active.
@@ -273,19 +314,22 @@ pub(super) struct DelayDef<M: Model> {
     pub(super) ticks: Box<DelayFn<M>>,
 }
 
+/// What is entered by default, and the actions of doing so.
+type Defaults<M> = (Vec<Target<<M as Model>::State>>, ActionList<M>);
+
 /// A state being written.
 pub struct StateDef<M: Model> {
     /// `None` is the root.
     pub(super) name: Option<M::State>,
     pub(super) kind: Kind,
-    pub(super) initial: Option<(Target<M::State>, ActionList<M>)>,
+    /// Of a history state: where it leads without a record.
+    pub(super) initial: Option<Defaults<M>>,
     pub(super) entry: ActionList<M>,
     pub(super) exit: ActionList<M>,
     pub(super) on: Vec<(Descriptor, TransitionDef<M>)>,
     pub(super) always: Vec<TransitionDef<M>>,
     pub(super) delays: Vec<DelayDef<M>>,
     pub(super) deferred: Vec<Descriptor>,
-    pub(super) default_targets: Vec<Target<M::State>>,
     pub(super) tags: Vec<String>,
     pub(super) output: Option<Box<OutputFn<M>>>,
     pub(super) children: Vec<Self>,
@@ -303,7 +347,6 @@ impl<M: Model> StateDef<M> {
             always: Vec::new(),
             delays: Vec::new(),
             deferred: Vec::new(),
-            default_targets: Vec::new(),
             tags: Vec::new(),
             output: None,
             children: Vec::new(),
@@ -334,14 +377,22 @@ impl<M: Model> StateDef<M> {
 
     /// Adds a history state: a transition to it leads to where this state was last. Where it never was,
     /// it leads to the defaults; without them, to the initial child, or to all regions.
-    pub fn history(&mut self, state: M::State, depth: History, defaults: impl IntoIterator<Item = M::State>) {
-        let defaults = defaults.into_iter().map(Target::State).collect();
-        self.child(state, Kind::History(depth), |history| history.default_targets = defaults);
+    ///
+    /// The actions added to the result are those of the default transition: they run when it is taken and this state is
+    /// entered by it, after this state's entry and initial actions.
+    pub fn history(&mut self, state: M::State, depth: History, defaults: impl IntoIterator<Item = M::State>) -> &mut ActionList<M> {
+        self.history_with(state, depth, defaults.into_iter().map(Target::State).collect())
     }
 
     /// As [`StateDef::history`], with the root as default.
-    pub fn history_of_root(&mut self, state: M::State, depth: History) {
-        self.child(state, Kind::History(depth), |history| history.default_targets = vec![Target::Root]);
+    pub fn history_of_root(&mut self, state: M::State, depth: History) -> &mut ActionList<M> {
+        self.history_with(state, depth, vec![Target::Root])
+    }
+
+    fn history_with(&mut self, state: M::State, depth: History, defaults: Vec<Target<M::State>>) -> &mut ActionList<M> {
+        self.child(state, Kind::History(depth), |_| {});
+        let history = self.children.last_mut().expect("invariant: just added");
+        &mut history.initial.insert((defaults, ActionList::default())).1
     }
 
     /// Makes the state's children regions, as [`StateDef::parallel`] does; this is the way for the root.
@@ -349,10 +400,45 @@ impl<M: Model> StateDef<M> {
         self.kind = Kind::Parallel;
     }
 
-    /// Names the child that is entered when this state is. The actions added to the result run after the
-    /// state's entry actions and before the child's.
+    /// Names the state inside that is entered when this state is: usually a child. The states between the two are entered
+    /// with it, and the other regions of parallel ones by default. The actions added to the result run after this state's
+    /// entry actions and before those of states inside.
     pub fn initial(&mut self, state: M::State) -> &mut ActionList<M> {
-        &mut self.initial.insert((Target::State(state), ActionList::default())).1
+        self.initial_all([state])
+    }
+
+    /// As [`StateDef::initial`], with several states, which must be in different regions of a parallel one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::statechart::{Chart, EventId, Model, Session};
+    /// # struct Radio;
+    /// # impl Model for Radio {
+    /// #     type State = &'static str; type Event = EventId; type Context = (); type Port<'a> = (); type Set = u64;
+    /// # }
+    /// let chart = Chart::<Radio>::define("radio", |radio| {
+    ///     radio.initial_all(["loud", "fm"]); // and not "quiet"
+    ///     radio.parallel("on", |on| {
+    ///         on.state("volume", |volume| {
+    ///             volume.initial("quiet");
+    ///             volume.state("quiet", |_| {});
+    ///             volume.state("loud", |_| {});
+    ///         });
+    ///         on.state("band", |band| {
+    ///             band.initial("am");
+    ///             band.state("am", |_| {});
+    ///             band.state("fm", |_| {});
+    ///         });
+    ///     });
+    /// });
+    /// let radio = Session::start(chart.lenient().build()?.into(), ())?;
+    /// assert_eq!(radio.active(), ["on", "volume", "loud", "band", "fm"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn initial_all(&mut self, states: impl IntoIterator<Item = M::State>) -> &mut ActionList<M> {
+        let targets = states.into_iter().map(Target::State).collect();
+        &mut self.initial.insert((targets, ActionList::default())).1
     }
 
     /// Actions of entering.

@@ -36,13 +36,25 @@ pub enum Problem {
         /// The state.
         state: String,
     },
-    /// The initial state is no child.
-    #[error("state `{state}` has the initial state `{initial}`, which is no child of it: name one of its children")]
+    /// The initial state is not inside.
+    #[error("state `{state}` has the initial state `{initial}`, which is not inside it: name one of its children")]
     InitialOutside {
         /// The state.
         state: String,
         /// What it names.
         initial: String,
+    },
+    /// Initial states cannot be active together.
+    #[error(
+        "state `{state}` has the initial states `{one}` and `{other}`, which cannot be entered together: they must be in different regions"
+    )]
+    InitialConflict {
+        /// The state.
+        state: String,
+        /// One of them.
+        one: String,
+        /// Another.
+        other: String,
     },
     /// An initial child is given where no child is entered by itself.
     #[error("state `{state}` is {kind} and has an initial state: strike it out")]

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::ops::Deref;
+#[cfg(feature = "scxml")]
+use std::sync::Arc;
 
 use super::chart::Chart;
 use super::configuration::Children;
@@ -153,6 +155,26 @@ impl<'a, E> Trigger<'a, E> {
     }
 }
 
+/// The states that are active while a guard is asked.
+pub struct ActiveStates<'a, M: Model> {
+    pub(super) chart: &'a Chart<M>,
+    pub(super) active: M::Set,
+}
+
+impl<M: Model> ActiveStates<'_, M> {
+    /// Whether a state is among them. O(number of states).
+    #[must_use]
+    pub fn is_in(&self, state: &M::State) -> bool {
+        self.chart.index_of(state).is_some_and(|at| self.active.has(at))
+    }
+}
+
+impl<M: Model> Debug for ActiveStates<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.chart.names(self.active)).finish()
+    }
+}
+
 /// The running step, as an action sees it. It dereferences to the [`Model::Port`].
 ///
 /// What is asked for here happens when the actions of this event are through, in the order asked for.
@@ -204,6 +226,18 @@ impl<'a, M: Model> Step<'a, M> {
         self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::Named(name.into()))));
     }
 
+    /// As [`Step::raise_named`], without replacing what is pending under this name.
+    #[cfg(feature = "scxml")]
+    pub(super) fn raise_sent(&mut self, name: Arc<str>, ticks: u64, event: M::Event) {
+        self.start(TimerId::Sent(name), ticks, event);
+    }
+
+    /// Cancels all that [`Step::raise_sent`] started under this name.
+    #[cfg(feature = "scxml")]
+    pub(super) fn cancel_sent(&mut self, name: Arc<str>) {
+        self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::Sent(name))));
+    }
+
     /// Raises an event `ticks` later, unless the configuration changes before. There is one such timer.
     ///
     /// Set in a transition that changes the configuration, it belongs to the new one.
@@ -251,7 +285,7 @@ impl<'a, M: Model> Step<'a, M> {
     /// actions as soon as its own begin. O(number of states).
     #[must_use]
     pub fn is_in(&self, state: &M::State) -> bool {
-        self.chart.index_of(state).is_some_and(|at| self.active.has(at))
+        ActiveStates { chart: self.chart, active: self.active }.is_in(state)
     }
 
     /// Ties an actor to the state that is being entered.

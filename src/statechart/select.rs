@@ -4,11 +4,13 @@
 //!
 //! XState v5's `transitionNode` and `removeConflictingTransitions`; SCXML's `selectTransitions`.
 
+use std::cell::RefCell;
+
 use smallvec::SmallVec;
 
 use super::chart::{Chart, Move, NodeKind};
 use super::definition::{GuardTree, Semantics};
-use super::model::{Model, Trigger};
+use super::model::{ActiveStates, Model, Trigger};
 use super::moves::Entries;
 use super::set::StateSet;
 
@@ -21,7 +23,11 @@ pub(super) struct Sight<'a, M: Model> {
     pub(super) context: &'a M::Context,
     pub(super) trigger: &'a Trigger<'a, M::Event>,
     pub(super) active: M::Set,
+    pub(super) faults: &'a Faults<M::Event>,
 }
+
+/// What guards that failed want to be raised, in the order in which they did.
+pub(super) type Faults<E> = RefCell<Vec<E>>;
 
 impl<M: Model> Sight<'_, M> {
     /// Adds the transitions for an event. `handlers` are the active states that have any for its kind.
@@ -93,6 +99,13 @@ impl<M: Model> Sight<'_, M> {
     fn holds(&self, guard: &GuardTree<M, u16>) -> bool {
         match guard {
             GuardTree::Test(test) => test(self.context, self.trigger),
+            GuardTree::Attempt(attempt) => {
+                let states = ActiveStates { chart: self.chart, active: self.active };
+                attempt(self.context, self.trigger, &states).unwrap_or_else(|fault| {
+                    self.faults.borrow_mut().push(fault);
+                    false
+                })
+            }
             GuardTree::In(state) => self.active.has(usize::from(*state)),
             GuardTree::All(guards) => guards.iter().all(|guard| self.holds(guard)),
             GuardTree::Any(guards) => guards.iter().any(|guard| self.holds(guard)),

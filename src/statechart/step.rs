@@ -22,7 +22,7 @@ use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
 use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
 use super::moves::Entries;
-use super::select::{Picks, Sight};
+use super::select::{Faults, Picks, Sight};
 use super::set::StateSet;
 use super::timers::{TimerId, TimerOp};
 
@@ -94,8 +94,10 @@ impl<M: Model> Chart<M> {
         if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
             return None;
         }
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
-        sight.enabled(self.candidates(kind, state))
+        let faults = Faults::default();
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: &faults };
+        // Where a guard fails, it is asked again by those who raise what it wants.
+        sight.enabled(self.candidates(kind, state)).filter(|_| faults.borrow().is_empty())
     }
 
     /// The next states where a transition does nothing but change them: the way of most events in charts that are
@@ -127,7 +129,8 @@ impl<M: Model> Chart<M> {
             return false;
         }
         let mut picks = Picks::new();
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        let faults = Faults::default();
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: &faults };
         sight.select(kind, active.and(self.handlers[kind]), &mut picks);
         self.keeps(active, kind, &picks)
     }
@@ -174,6 +177,7 @@ struct Run<'a, 'p, M: Model> {
     assigned: bool,
     /// History was recorded in this microstep.
     recorded: bool,
+    faults: Faults<M::Event>,
 }
 
 impl<'a, 'p, M: Model> Run<'a, 'p, M> {
@@ -182,7 +186,18 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         let children = configuration.memory.as_mut().map_or_else(Children::new, |memory| std::mem::take(&mut memory.children));
         let requests = Requests::new();
         let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, children, port };
-        Self { chart, configuration, context, now, step, microsteps: 0, done: false, assigned: false, recorded: false }
+        Self {
+            chart,
+            configuration,
+            context,
+            now,
+            step,
+            microsteps: 0,
+            done: false,
+            assigned: false,
+            recorded: false,
+            faults: Faults::default(),
+        }
     }
 
     /// Keeps what the step came to.
@@ -262,6 +277,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         let handlers = self.step.active.and(chart.handlers[kind]);
         if sole.is_none() && !handlers.is_empty() {
             self.sight(&trigger).select(kind, handlers, &mut picks);
+            self.raise_faults();
         }
         let handled = if chart.keeps(self.step.active, kind, &picks) {
             self.step.postpone = true;
@@ -274,7 +290,14 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {
-        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active }
+        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active, faults: &self.faults }
+    }
+
+    /// Raises what guards want that failed.
+    #[inline]
+    fn raise_faults(&mut self) {
+        let faults = self.faults.get_mut().drain(..);
+        self.step.requests.extend(faults.map(|fault| Request::Raise(Queued::Event(fault))));
     }
 
     /// Eventless microsteps until there are none; under XState's rules one that changes nothing is the last.
@@ -284,6 +307,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             let order = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.order);
             let mut picks = Picks::new();
             self.sight(trigger).select_always(order, &mut picks);
+            self.raise_faults();
             if picks.is_empty() {
                 break;
             }
@@ -442,6 +466,9 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             }
             if initials.has(state) {
                 self.run_actions(&node.initial, trigger)?;
+            }
+            for history in node.histories.and(initials).ascending() {
+                self.run_actions(&chart.states[history].initial, trigger)?;
             }
             if node.kind == NodeKind::Final {
                 let output = node.output.as_ref().map(|output| output(self.context, trigger));

@@ -58,17 +58,30 @@ impl From<Arc<str>> for TimerName {
     }
 }
 
-/// Which timer: at most one of each is pending, but for unnamed ones.
+/// Which timer: at most one of each is pending, but for unnamed and sent ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum TimerId {
     /// A delayed transition, by the kind of its event. Leaving its state cancels it.
     After(u16),
     Named(TimerName),
+    /// Sent by an SCXML document: several may be pending under one name.
+    #[cfg(feature = "scxml")]
+    Sent(Arc<str>),
     Unnamed,
     /// Cancelled by a change of the configuration.
     State,
     /// Cancelled by every event.
     Event,
+}
+
+impl TimerId {
+    fn is_sole(&self) -> bool {
+        match self {
+            #[cfg(feature = "scxml")]
+            Self::Sent(_) => false,
+            _ => true,
+        }
+    }
 }
 
 /// What a step asks of the timers.
@@ -109,7 +122,9 @@ impl<E> Timers<E> {
     pub(super) fn apply(&mut self, op: TimerOp<E>, now: u64) {
         match op {
             TimerOp::Start(id, ticks, event) => {
-                self.cancel(&id);
+                if id.is_sole() {
+                    self.cancel(&id);
+                }
                 self.0.push(Pending { id, due: (ticks > 0).then(|| now.saturating_add(ticks)), event });
             }
             TimerOp::Update(id, event) => match self.0.iter_mut().find(|pending| pending.id == id) {

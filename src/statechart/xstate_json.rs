@@ -16,37 +16,13 @@ use thiserror::Error;
 use super::chart::Chart;
 use super::definition::{ActionList, Actions, Definition, Guard, History, Semantics, StateDef, TransitionDef};
 use super::model::{Model, Step, Trigger};
+use super::state_id::StateId;
 
 type Object = Map<String, Value>;
 type GuardMaker<M> = dyn Fn(&Value) -> Result<Guard<M>, String>;
 type ActionMaker<M> = dyn Fn(&Value, &mut ActionList<M>) -> Result<(), String>;
 type DelayFn<M> = Arc<dyn Fn(&<M as Model>::Context) -> u64 + Send + Sync>;
 type EventFn<M> = dyn Fn(&str) -> Option<<M as Model>::Event>;
-
-/// A state of an imported chart, by its id: the machine's id and the keys that lead to it, with dots between, or the
-/// state's own `id`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StateId(Arc<str>);
-
-impl StateId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for StateId {
-    fn from(id: &str) -> Self {
-        Self(id.into())
-    }
-}
-
-impl Debug for StateId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Why a machine could not be read: all that is wrong with it.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -406,7 +382,7 @@ where
     }
 
     fn name(&self, at: usize) -> StateId {
-        StateId(self.nodes[at].id.clone())
+        StateId::from(self.nodes[at].id.clone())
     }
 
     fn get(&self, at: usize, key: &str) -> (Option<&'a Value>, String) {

@@ -168,11 +168,28 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     /// Who holds a slot of the block the lens is aimed at.
     #[inline(always)]
     pub(crate) fn holder(&self, slot: u32) -> Option<ActorId> {
+        self.holder_in_sight(slot).map(|(id, ..)| id).or_else(|| self.slots.holder(slot))
+    }
+
+    /// The open actor that holds a slot of the block the lens is aimed at, as [`Lens::find`] gives it.
+    #[inline(always)]
+    pub(crate) fn find_holder(&mut self, slot: u32) -> Option<(ActorId, usize, &'w Mailbox<A>)> {
+        self.holder_in_sight(slot).or_else(|| self.search_holder(slot))
+    }
+
+    #[inline(always)]
+    fn holder_in_sight(&self, slot: u32) -> Option<(ActorId, usize, &'w Mailbox<A>)> {
         let row = self.guess(slot);
-        match self.mailbox_in(row).and_then(Mailbox::open_id) {
-            Some(id) if id.slot() == slot => Some(id),
-            _ => self.slots.holder(slot),
-        }
+        let cell = self.mailbox_in(row)?;
+        let id = cell.open_id().filter(|id| id.slot() == slot)?;
+        Some((id, row, cell))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn search_holder(&mut self, slot: u32) -> Option<(ActorId, usize, &'w Mailbox<A>)> {
+        let id = self.slots.holder(slot)?;
+        self.find(id).ok().map(|(row, cell)| (id, row, cell))
     }
 
     #[cold]

@@ -61,7 +61,7 @@ impl AnswerLanes {
     /// Takes an emptied list of segments back.
     pub(crate) fn give_back(&mut self, block: u32, parts: AnswerParts) {
         for (index, part) in parts {
-            self.pending[index as usize].give_back(block, part.segments);
+            self.pending[index as usize].give_back(block, part);
         }
     }
 

@@ -209,7 +209,7 @@ impl<A: HasMailbox> Roster<A> {
         for job in jobs.drain(..) {
             self.answers.give_back(job.block, job.answers);
             for (index, part) in job.parts {
-                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part.segments);
+                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part);
             }
         }
         for mut slot in self.pending.drain(..) {

@@ -98,7 +98,7 @@ fn run_pure<S: StateSet>(machine: &Machine<'_>, names: &EventNames, deeds: &[Dee
     play(session, deeds, expected)
 }
 
-fn play(mut stage: impl Stage<Context = Memo>, deeds: &[Deed], expected: &[Value]) -> Verdict {
+fn play(mut stage: impl Stage<Context = Memo, Event = EventId>, deeds: &[Deed], expected: &[Value]) -> Verdict {
     check(0, &mut stage, &expected[0])?;
     for (number, (deed, expected)) in deeds.iter().zip(&expected[1..]).enumerate() {
         let result = match *deed {
@@ -111,7 +111,7 @@ fn play(mut stage: impl Stage<Context = Memo>, deeds: &[Deed], expected: &[Value
     Ok(())
 }
 
-fn check(number: usize, stage: &mut impl Stage<Context = Memo>, expected: &Value) -> Verdict {
+fn check(number: usize, stage: &mut impl Stage<Context = Memo, Event = EventId>, expected: &Value) -> Verdict {
     let log = stage.context().take_log();
     let mut states = stage.states();
     states.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
