@@ -415,7 +415,7 @@ impl<A: Actor> TypeAsks for AskTables<A> {
 
     fn turn_of(&mut self, actor: ActorId) -> Option<Turned> {
         let task = self.table_mut(actor)?.tasks.turn_of(actor)?;
-        Some(Turned { asked: task.waits.only_asked(), cause: task.cause })
+        Some(Turned { asked: task.waits.borrow().only_asked(), cause: task.cause })
     }
 
     fn renew(&mut self, ask: Suspect) -> Option<AskPlace> {

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the borrowed parameters of a worker are kept as a pointer: a struct cannot name their lifetime")]
 
 use std::any::TypeId;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
@@ -392,7 +392,7 @@ pub struct Context<'a, A: Actor> {
     /// Pending asks of the actors of this type.
     asks: &'a AskTables<A>,
     /// Async blocks that the running call started.
-    started: Cell<VecDeque<Started>>,
+    started: RefCell<VecDeque<Started>>,
     /// Turns that the actor entered less those it left, in the running call.
     turns: Cell<i32>,
     params_outlive: PhantomData<&'a ()>,
@@ -410,7 +410,7 @@ impl<'a, A: Actor> Context<'a, A> {
             params: std::ptr::from_ref(params).cast(),
             postponed: Cell::new(Vec::new()),
             asks,
-            started: Cell::new(VecDeque::new()),
+            started: RefCell::new(VecDeque::new()),
             turns: Cell::new(0),
             params_outlive: PhantomData,
         }
@@ -459,17 +459,12 @@ impl<'a, A: Actor> Context<'a, A> {
     }
 
     pub(super) fn note_started(&self, started: Started) {
-        let mut all = self.started.take();
-        all.push_back(started);
-        self.started.set(all);
+        self.started.borrow_mut().push_back(started);
         self.turn.wish(Wish::START);
     }
 
     pub(super) fn take_started(&self) -> Option<Started> {
-        let mut all = self.started.take();
-        let first = all.pop_front();
-        self.started.set(all);
-        first
+        self.started.borrow_mut().pop_front()
     }
 
     /// Notes that the actor entered (1) or left (-1) a turn.

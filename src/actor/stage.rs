@@ -14,7 +14,7 @@
 
 #![expect(unsafe_code, reason = "the state and the context of the running call are reached through a thread-local pointer")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use smallvec::SmallVec;
@@ -77,12 +77,25 @@ impl Waits {
         Some(self.ended.swap_remove(at).1)
     }
 
-    fn give_up(&mut self, wait: u32) {
-        match self.ended.iter().position(|ended| ended.0 == wait) {
-            Some(at) => drop(self.ended.swap_remove(at)),
-            None => self.given_up.push(wait),
+    /// Gives what is to be dropped.
+    fn give_up(&mut self, wait: u32) -> (Option<End>, Option<Waker>) {
+        let end = self.fetch(wait);
+        if end.is_none() {
+            self.given_up.push(wait);
         }
-        self.wakers.retain(|waker| waker.0 != wait);
+        let at = self.wakers.iter().position(|waker| waker.0 == wait);
+        (end, at.map(|at| self.wakers.swap_remove(at).1))
+    }
+
+    /// Notes who wants to know of an end; gives who wanted to before.
+    fn note_waker(&mut self, wait: u32, waker: Waker) -> Option<Waker> {
+        match self.wakers.iter_mut().find(|noted| noted.0 == wait) {
+            Some(noted) => Some(std::mem::replace(&mut noted.1, waker)),
+            None => {
+                self.wakers.push((wait, waker));
+                None
+            }
+        }
     }
 
     /// Who was asked, if that is all that the block waits for.
@@ -95,22 +108,22 @@ impl Waits {
 }
 
 /// An async block at work.
-pub(crate) struct Stage {
+pub(crate) struct Stage<'a> {
     task: TaskId,
     /// The state, of the actor type that the task's id implies; null while it is lent.
     state: Cell<*mut ()>,
     /// The [`Context`] of the running call.
     context: *const (),
-    waits: Cell<Waits>,
+    waits: &'a RefCell<Waits>,
 }
 
 thread_local! {
-    static STAGE: Cell<*const Stage> = const { Cell::new(std::ptr::null()) };
+    static STAGE: Cell<*const Stage<'static>> = const { Cell::new(std::ptr::null()) };
     static WOKEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Takes a stage off the thread.
-struct Off(*const Stage);
+struct Off(*const Stage<'static>);
 
 impl Drop for Off {
     fn drop(&mut self) {
@@ -118,44 +131,28 @@ impl Drop for Off {
     }
 }
 
-impl Stage {
-    pub(super) fn new<A: Actor>(task: TaskId, state: &mut A, context: &Context<'_, A>, waits: Waits) -> Self {
-        Self {
-            task,
-            state: Cell::new(std::ptr::from_mut(state).cast()),
-            context: std::ptr::from_ref(context).cast(),
-            waits: Cell::new(waits),
-        }
+impl<'a> Stage<'a> {
+    pub(super) fn new<A: Actor>(task: TaskId, state: &mut A, context: &Context<'_, A>, waits: &'a RefCell<Waits>) -> Self {
+        Self { task, state: Cell::new(std::ptr::from_mut(state).cast()), context: std::ptr::from_ref(context).cast(), waits }
     }
 
     /// Runs a poll on this stage.
     pub(super) fn play<R>(&self, poll: impl FnOnce() -> R) -> R {
-        let _off = Off(STAGE.replace(self));
+        let _off = Off(STAGE.replace(std::ptr::from_ref(self).cast()));
         poll()
     }
 
-    pub(super) fn into_waits(self) -> Waits {
-        self.waits.into_inner()
-    }
-
     /// The stage of a block, if it is at work on this thread.
-    fn of<R>(task: TaskId, then: impl FnOnce(&Self) -> R) -> Option<R> {
+    fn of<R>(task: TaskId, then: impl FnOnce(&Stage<'_>) -> R) -> Option<R> {
         let stage = STAGE.try_with(Cell::get).unwrap_or(std::ptr::null());
         // SAFETY: invariant 1: the stage lives while it is noted. It is reached through shared references only.
         let stage = unsafe { stage.as_ref() }.filter(|stage| stage.task == task)?;
         Some(then(stage))
     }
-
-    fn with_waits<R>(&self, change: impl FnOnce(&mut Waits) -> R) -> R {
-        let mut waits = self.waits.take();
-        let result = change(&mut waits);
-        self.waits.set(waits);
-        result
-    }
 }
 
 /// Puts the state back on the stage.
-struct Lent<'a>(&'a Stage, *mut ());
+struct Lent<'a>(&'a Stage<'a>, *mut ());
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
@@ -210,7 +207,7 @@ pub(super) struct Wait {
 impl Wait {
     /// Begins a wait of the block at work, for an answer of `asked` if it is an ask.
     pub(super) fn begin(task: TaskId, asked: Option<ActorId>) -> Self {
-        let number = Stage::of(task, |stage| stage.with_waits(|waits| waits.begin(asked))).unwrap_or_else(|| not_here());
+        let number = Stage::of(task, |stage| stage.waits.borrow_mut().begin(asked)).unwrap_or_else(|| not_here());
         Self { task, number, is_over: false }
     }
 
@@ -222,15 +219,14 @@ impl Wait {
     pub(super) fn poll(&mut self, waker: &Waker) -> Option<End> {
         let number = self.number;
         let end = Stage::of(self.task, |stage| {
-            stage.with_waits(|waits| {
-                let end = waits.fetch(number);
-                // The block itself is polled at the end of any wait.
-                if end.is_none() && !is_own(waker) {
-                    waits.wakers.retain(|noted| noted.0 != number);
-                    waits.wakers.push((number, waker.clone()));
-                }
-                end
-            })
+            let end = stage.waits.borrow_mut().fetch(number);
+            // The block itself is polled at the end of any wait.
+            if end.is_none() && !is_own(waker) {
+                let noted = waker.clone();
+                let before = stage.waits.borrow_mut().note_waker(number, noted);
+                drop(before);
+            }
+            end
         });
         let end = end.unwrap_or_else(|| not_here());
         self.is_over |= end.is_some();
@@ -241,7 +237,8 @@ impl Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         if !self.is_over {
-            Stage::of(self.task, |stage| stage.with_waits(|waits| waits.give_up(self.number)));
+            let given_up = Stage::of(self.task, |stage| stage.waits.borrow_mut().give_up(self.number));
+            drop(given_up);
         }
     }
 }

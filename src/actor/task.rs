@@ -207,7 +207,7 @@ impl<A, M, R, D, F> fmt::Debug for AskFuture<A, M, R, D, F> {
 /// An async block of the running call, not polled yet.
 pub(crate) struct Started {
     id: TaskId,
-    task: Task,
+    task: Box<Task>,
 }
 
 impl<A: Actor> Context<'_, A> {
@@ -298,8 +298,7 @@ impl<A: Actor> Context<'_, A> {
         F: Future<Output = Handled> + Send + 'static,
     {
         let id = self.reserve_task();
-        let block: Block = Box::pin(block(This { task: id, actor: PhantomData }));
-        let task = Task { actor: id.actor, block, waits: Default::default(), is_turn, has_begun: false, cause: self.sender() };
+        let task = Task::boxed(id.actor, self.sender(), is_turn, block(This { task: id, actor: PhantomData }));
         if is_at_work() {
             // Not on the spot: a block that starts another that starts another would not end.
             self.put_off(Started { id, task });
@@ -340,25 +339,25 @@ impl<A: Actor> Context<'_, A> {
     /// Goes on with an async block, one of whose waits has ended.
     pub(super) fn resume(&self, state: &mut A, TaskWait { task: id, wait }: TaskWait, end: End) -> Handled {
         let Some(mut task) = self.with_tasks(id.actor, |tasks| tasks.take(id.index, id.generation)) else { return Ok(()) };
-        if task.has_begun && !task.waits.end(wait, end) && task.waits.pending > 0 {
+        if task.has_begun && !task.waits.get_mut().end(wait, end) && task.waits.get_mut().pending > 0 {
             self.with_tasks(id.actor, |tasks| tasks.put(id.index, task));
             return Ok(());
         }
         self.poll_task(state, id, task)
     }
 
-    fn poll_task(&self, state: &mut A, id: TaskId, mut task: Task) -> Handled {
+    fn poll_task(&self, state: &mut A, id: TaskId, mut task: Box<Task>) -> Handled {
         let cell = Polled { context: self, id };
-        let stage = Stage::new(id, state, self, std::mem::take(&mut task.waits));
-        let polled = stage.play(|| poll_while_woken(&mut task.block));
-        task.waits = stage.into_waits();
+        let (waits, block) = task.parts();
+        let stage = Stage::new(id, state, self, waits);
+        let polled = stage.play(|| poll_while_woken(block));
         match polled {
             Poll::Ready(Ok(())) => {
                 self.note_turns(if task.is_turn && task.has_begun { -1 } else { 0 });
                 Ok(())
             }
             Poll::Ready(failed) => failed,
-            Poll::Pending if task.waits.pending == 0 => Err(ActorFailure::msg(
+            Poll::Pending if task.waits.get_mut().pending == 0 => Err(ActorFailure::msg(
                 "an async block awaits what nothing in the world can end; await futures of other runtimes through `This::outside`",
             )),
             Poll::Pending => {
@@ -385,7 +384,7 @@ impl<A: Actor> Drop for Polled<'_, '_, A> {
     }
 }
 
-fn poll_while_woken(block: &mut Block) -> Poll<Handled> {
+fn poll_while_woken(mut block: Pin<&mut Block>) -> Poll<Handled> {
     let waker = waker();
     let mut context = PollContext::from_waker(&waker);
     for _ in 0..POLLS_MAX {
