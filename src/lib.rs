@@ -24,13 +24,15 @@ mod types;
 mod wheel;
 mod world;
 
+#[doc(hidden)]
+pub use actor::carried;
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFuture, AskStats, Asking, Batch, Context, Destination, ExitReason, Failure,
-    FailureKind, Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Ring, Router, Routing, This,
-    Topic, Turn, Undelivered,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFrom, AskFuture, AskStats, Asking, Batch, Context, Destination, ExitReason,
+    Failure, FailureKind, Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool, Recipient, ReplyTo,
+    Ring, Router, Routing, SendOrPinned, TellFrom, This, Topic, Turn, Undelivered,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
-pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
+pub use charted::{Callback, ChartActor, ChartMail, Charted, Charting, SendBack, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
@@ -44,6 +46,7 @@ pub use systems::{
     ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
+pub use throng_macros::service;
 pub use world::Mailbox;
 
 #[cfg(feature = "bevy_app")]
@@ -57,7 +60,8 @@ mod guide {
             $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
         };
     }
-    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" async_blocks "async.md");
+    chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md");
+    chapters!(offload "offload.md" async_blocks "async.md");
     #[cfg(feature = "scxml")]
     chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]

@@ -20,7 +20,7 @@ enum State {
     G,
 }
 
-#[derive(Clone, Copy, Debug, ChartEvent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ChartEvent)]
 enum Event {
     Go,
     Back,
@@ -103,6 +103,130 @@ fn what_can_never_happen_is_named() {
     assert_eq!(found, expected);
     let chart = Chart::<Test>::define("test", write).lenient().build().expect("it is let pass");
     assert_eq!(chart.warnings().len(), 4);
+}
+
+#[test]
+fn what_cannot_remember_or_be_heard_of_is_named() {
+    use State::*;
+    let found = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.history(H, History::Deep, []);
+            a.invoke_with("pump", |_, _, _| {}, |_| {});
+            a.invoke_with("pump", |_, _, _| {}, |_| {});
+        });
+        root.parallel(B, |b| {
+            b.history(G, History::Shallow, []);
+        });
+    });
+    let expected = [
+        "history state `H` has no sibling that can be active, so there is nothing to remember: put it beside its parent's children, \
+         or strike it out",
+        "state `A` invokes two things as `pump`: rename one of them",
+        "history state `G` has no sibling that can be active, so there is nothing to remember: put it beside its parent's children, \
+         or strike it out",
+    ];
+    assert_eq!(found, expected);
+    let found = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on_invoke_done("pump").go(B);
+        });
+        root.state(B, |_| {});
+    });
+    let expected = "transition 1 of state `A` for `xstate.done.actor.pump` waits for the invocation `pump`, which no state makes: \
+                    call `invoke`, or correct the name";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn what_a_state_invokes_starts_last_and_stops_last_and_reports_its_end() {
+    use State::*;
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let note = |word: &'static str| {
+        let seen = seen.clone();
+        move || seen.lock().expect("no test panics").push(word)
+    };
+    let (entry, exit, start, stop) = (note(">A"), note("<A"), note("start"), note("stop"));
+    let chart = Chart::<Test>::define("test", |root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.invoke_with("pump", move |_, _, _| start(), move |_| stop());
+            a.entry().effect(move |_, _, _| entry());
+            a.exit().effect(move |_, _, _| exit());
+            a.on_invoke_done("pump").run(|count, end, _| *count += u64::from(matches!(end.output(), Some(Event::Wait))));
+            a.on_invoke_error("pump").go(B).when(|_, end| end.failure() == Some("dry"));
+        });
+        root.state(B, |_| {});
+    });
+    let chart = chart.build().expect("the chart is sound");
+    let (mut configuration, mut count) = (throng::statechart::Configuration::new(), 0);
+    chart.start(&mut configuration, &mut count, 0, ()).expect("it starts");
+    chart.invocation_done(&mut configuration, &mut count, "pump", Some(Event::Wait), 0, ()).expect("it runs");
+    assert_eq!(count, 1);
+    let error = chart.invocation_failed(&mut configuration, &mut count, "pump", "wet", 0, ()).expect_err("no state takes it");
+    assert_eq!(error.to_string(), "what chart `test` invoked as `pump` has failed: wet; write an `on_invoke_error` for it");
+    assert!(chart.invocation_failed(&mut configuration, &mut count, "pump", "dry", 0, ()).expect("it is taken").changed);
+    assert!(!chart.invocation_done(&mut configuration, &mut count, "none", None, 0, ()).expect("it is ignored").handled);
+    assert_eq!(*seen.lock().expect("no test panics"), [">A", "start", "<A", "stop"]);
+}
+
+/// The paths of a chart are its tests: each leads where it says, and together they take every transition.
+#[test]
+fn paths_lead_where_they_say() {
+    use State::*;
+    use throng::statechart::{PathStep, Paths};
+    let chart = Chart::<Test>::define("vault", |root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on(EventKind::Go).run(|count, _, _| *count = (*count + 1).min(3));
+            a.on(EventKind::Back).go(B).when(|count, _| *count == 3);
+        });
+        root.state(B, |b| {
+            b.initial(C);
+            b.history(H, History::Shallow, []);
+            b.after(10).go(A).run(|count, _, _| *count = 0);
+            b.state(C, |c| {
+                c.on(EventKind::Go).go(D);
+            });
+            b.state(D, |d| {
+                d.always().when(|count, _| *count > 9).go(C);
+                d.on(EventKind::Wait).go(E);
+            });
+        });
+        root.state(E, |e| {
+            e.on(EventKind::Back).go(H);
+            e.on(EventKind::Go).go(F);
+        });
+        root.end(F, |_| {});
+    });
+    let chart = Arc::new(chart.build().expect("the chart is sound"));
+    let events = [Event::Go, Event::Back, Event::Wait];
+    let paths: Paths<State, Event> = chart.paths(0, &events, 1_000).expect("it starts");
+    assert!(paths.is_complete());
+    let play = |path: &[PathStep<Event>]| {
+        let mut session = Session::start(chart.clone(), 0).expect("it starts");
+        for step in path {
+            match step {
+                PathStep::Send(event) => session.send(*event),
+                PathStep::Advance(ticks) => session.advance(*ticks),
+            }
+            .expect("it runs");
+        }
+        session
+    };
+    for (state, path) in paths.states() {
+        assert!(play(path).is_in(state), "{state:?} by {path:?}");
+    }
+    let lengths: Vec<(State, usize)> = paths.states().map(|(state, path)| (*state, path.len())).collect();
+    assert_eq!(lengths, [(A, 0), (B, 4), (C, 4), (D, 5), (E, 6), (F, 7)]);
+    assert_eq!(paths.transitions().count(), 7);
+    let (place, path) = paths.transitions().nth(2).expect("there are seven");
+    assert_eq!(place, "transition 1 of state `B` for `xstate.after.10.B`");
+    assert_eq!(path.last(), Some(&PathStep::Advance(10)));
+    assert_eq!(paths.missing().collect::<Vec<_>>(), ["transition 1 of state `D` for `always`"]);
+    let some = chart.paths(0, &events, 3).expect("it starts");
+    assert!(!some.is_complete() && some.to(&F).is_none());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use super::ask::Ticket;
 use super::asked::NEVER;
 use super::outbox::Act;
-use super::{Actor, AskError, Context, End, GoOn};
+use super::{Actor, AskError, Context, End, GoOn, Handled};
 use crate::panics;
 use crate::parcel::Parcel;
 
@@ -143,9 +143,20 @@ impl<A: Actor> Context<'_, A> {
         job: impl FnOnce() -> R + Send + 'static,
         then: impl FnOnce(Result<R, JobError>) -> A::Msg + Send + 'static,
     ) {
-        let go_on = GoOn::<A>::new(move |_, end: Result<Result<R, JobError>, AskError>, cx| {
-            cx.tell(cx.me(), then(end.unwrap_or(Err(JobError::Lost))));
+        self.offload_for(job, move |_, result, cx| {
+            cx.tell(cx.me(), then(result));
             Ok(())
+        });
+    }
+
+    /// As [`Context::offload`], with a continuation in the place of a message.
+    pub(crate) fn offload_for<R: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> R + Send + 'static,
+        then: impl FnOnce(&mut A, Result<R, JobError>, &Context<'_, A>) -> Handled + Send + 'static,
+    ) {
+        let go_on = GoOn::<A>::new(move |state, end: Result<Result<R, JobError>, AskError>, cx| {
+            then(state, end.unwrap_or(Err(JobError::Lost)), cx)
         });
         // It has no time-out of its own: threads know no ticks.
         let ticket = Ticket::new(self.note_ask(NEVER, go_on));

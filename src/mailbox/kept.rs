@@ -33,11 +33,6 @@ impl<M> Default for KeptMail<M> {
 }
 
 impl<M> KeptMail<M> {
-    /// All messages, postponed or not, oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Envelope<M>> {
-        self.entries.iter().flatten()
-    }
-
     /// Appends a message behind all others.
     pub(crate) fn push(&mut self, envelope: Envelope<M>) {
         self.entries.push_back(Some(envelope));
@@ -98,6 +93,11 @@ impl<M> KeptMail<M> {
     pub(crate) fn sort_by_priority(&mut self, priority: fn(&M) -> u8) {
         let due = &mut self.entries.make_contiguous()[self.cursor..];
         due.sort_by_key(|entry| std::cmp::Reverse(entry.as_ref().map_or(0, |e| priority(&e.msg))));
+    }
+
+    /// All messages, oldest first, and whether each is postponed.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (bool, &Envelope<M>)> {
+        self.entries.iter().enumerate().filter_map(|(at, entry)| Some((at < self.cursor, entry.as_ref()?)))
     }
 
     /// Messages, postponed ones included.

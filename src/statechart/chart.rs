@@ -4,7 +4,9 @@ use std::fmt::{self, Debug};
 use std::ops::Range;
 
 use super::definition::{Action, Definition, DelayFn, GuardTree, History, OutputFn, Semantics, StateDef};
-use super::error::Problem;
+use super::error::{Place, Problem};
+use super::invoke::Invoke;
+use super::label::{Condition, Label};
 use super::model::Model;
 use super::set::StateSet;
 
@@ -31,6 +33,11 @@ pub struct Chart<M: Model> {
     /// Transitions in the order in which they are tried.
     pub(super) candidates: Vec<u16>,
     pub(super) actions: Vec<Action<M>>,
+    /// What the actions are called, in the same order.
+    pub(super) labels: Vec<Label>,
+    /// What the guards of transitions are called, by transition.
+    pub(super) conditions: Vec<Option<Condition>>,
+    pub(super) invokes: Vec<Invoke>,
     pub(super) delays: Vec<Delay<M>>,
     pub(super) targets: Vec<u16>,
     pub(super) masks: Masks<M::Set>,
@@ -82,6 +89,8 @@ pub(super) struct Node<M: Model> {
     /// `None` is the root.
     pub(super) name: Option<M::State>,
     pub(super) text: String,
+    /// See [`StateDef`].
+    pub(super) key: Option<String>,
     pub(super) kind: NodeKind,
     /// The root is its own parent.
     pub(super) parent: u16,
@@ -97,6 +106,8 @@ pub(super) struct Node<M: Model> {
     pub(super) entry: Range<u32>,
     pub(super) exit: Range<u32>,
     pub(super) delays: Range<u32>,
+    /// The last of its entry actions: they start what it invokes. As many of its exit actions, the last, stop it.
+    pub(super) invokes: Range<u32>,
     pub(super) always: Range<u32>,
     /// History children.
     pub(super) histories: M::Set,
@@ -135,6 +146,8 @@ pub(super) struct Move<S> {
 
 /// A delay of a state.
 pub(super) struct Delay<M: Model> {
+    /// As written: ticks, or a name.
+    pub(super) key: String,
     pub(super) kind: u16,
     pub(super) ticks: Box<DelayFn<M>>,
 }
@@ -282,6 +295,18 @@ impl<M: Model> Chart<M> {
     #[inline]
     pub(crate) fn has_deferrers(&self) -> bool {
         self.defers
+    }
+
+    /// The place of a transition, for messages: its number is that among those of its state, eventless ones apart.
+    pub(super) fn place(&self, transition: usize) -> String {
+        let source = self.transitions[transition].source;
+        let always = |at: usize| {
+            let always = &self.states[usize::from(source)].always;
+            self.candidates[always.start as usize..always.end as usize].contains(&(at as u16))
+        };
+        let of_its_kind = |at: &usize| self.transitions[*at].source == source && always(*at) == always(transition);
+        let number = (0..=transition).filter(of_its_kind).count();
+        Place { state: &self.states[usize::from(source)].text, event: &self.transitions[transition].label, number }.to_string()
     }
 
     /// The candidates of a state for a kind.

@@ -37,13 +37,13 @@ fn shape<M: Model>(state: &StateDef<M>, text: &str, problems: &mut Vec<Problem>)
         Kind::Plain if state.children.is_empty() && state.initial.is_some() => {
             problems.push(Problem::InitialUnused { state: text(), kind: "without children" });
         }
-        Kind::Plain if state.children.is_empty() => {}
+        Kind::Plain if !has_real => {}
         Kind::Plain => initial(state, &text(), problems),
         Kind::Parallel => {
             if state.initial.is_some() {
                 problems.push(Problem::InitialUnused { state: text(), kind: "parallel" });
             }
-            if !has_real {
+            if state.children.is_empty() {
                 problems.push(Problem::NoRegion { state: text() });
             }
         }
@@ -61,6 +61,16 @@ fn shape<M: Model>(state: &StateDef<M>, text: &str, problems: &mut Vec<Problem>)
         problems.push(Problem::OutputUnused { state: text() });
     }
     let acts = !state.on.is_empty() || !state.always.is_empty() || !state.entry.0.is_empty() || !state.exit.0.is_empty();
+    if !has_real {
+        for child in &state.children {
+            problems.push(Problem::HistoryAlone { state: child.name.as_ref().map(|name| format!("{name:?}")).unwrap_or_default() });
+        }
+    }
+    for (number, invoke) in state.invokes.iter().enumerate() {
+        if state.invokes[..number].iter().any(|earlier| earlier.name == invoke.name) {
+            problems.push(Problem::SameInvocation { state: text(), name: invoke.name.clone() });
+        }
+    }
     if matches!(state.kind, Kind::History(_)) && acts {
         problems.push(Problem::HistoryActs { state: text() });
     }
@@ -144,6 +154,7 @@ pub(super) fn chart<M: Model>(chart: &Chart<M>, written: &[Vec<(Descriptor, u16)
             targets(chart, *transition, || place(chart, state, *transition, number + 1), problems);
         }
         never_taken(chart, state, written, problems);
+        invocations(chart, state, written, problems);
     }
     for node in &chart.states {
         initials(chart, node, problems);
@@ -159,6 +170,17 @@ pub(super) fn chart<M: Model>(chart: &Chart<M>, written: &[Vec<(Descriptor, u16)
     let reached = reachable(chart);
     for state in M::Set::span(0, chart.states.len()).without(reached).ascending() {
         problems.push(Problem::Unreachable { state: chart.states[state].text.clone() });
+    }
+}
+
+/// Transitions for invocations that no state makes.
+fn invocations<M: Model>(chart: &Chart<M>, state: usize, written: &[(Descriptor, u16)], problems: &mut Vec<Problem>) {
+    for (number, (descriptor, transition)) in written.iter().enumerate() {
+        let (Descriptor::InvokeDone(name) | Descriptor::InvokeError(name)) = descriptor else { continue };
+        if !chart.invokes.iter().any(|invoke| invoke.name == *name) {
+            let place = place(chart, state, *transition, number + 1);
+            problems.push(Problem::UnknownInvocation { place, name: name.clone() });
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt::{self, Debug};
 use super::chart::Chart;
 use super::compile::compile;
 use super::error::ChartError;
+use super::invoke::InvokeDef;
+use super::label::{Label, Named};
 use super::model::{ActiveStates, ChartEvent, EventKind, EventNames, Model, Step, Trigger};
 use super::timers::TimerName;
 
@@ -34,6 +36,8 @@ pub(super) enum GuardTree<M: Model, S> {
     All(Vec<Self>),
     Any(Vec<Self>),
     Not(Box<Self>),
+    /// What it is called. Gone when the chart is built.
+    Labelled(Named, Box<Self>),
 }
 
 impl<M: Model> Guard<M> {
@@ -77,6 +81,17 @@ impl<M: Model> Guard<M> {
         attempt: impl Fn(&M::Context, &Trigger<'_, M::Event>, &ActiveStates<'_, M>) -> Result<bool, M::Event> + Send + Sync + 'static,
     ) -> Self {
         Self(GuardTree::Attempt(Box::new(attempt)))
+    }
+
+    /// Gives the guard a name, by which pictures and exports show it. Without one they show what it is combined of, and
+    /// of a function only that there is one.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        self.labelled(Named { name: name.to_owned(), params: None })
+    }
+
+    pub(super) fn labelled(self, label: Named) -> Self {
+        Self(GuardTree::Labelled(label, Box::new(self.0)))
     }
 
     /// Holds while the state is active.
@@ -131,7 +146,7 @@ pub trait Actions: Sized {
         &mut self,
         run: impl Fn(&mut ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
     ) -> &mut Self {
-        self.actions().0.push(Action { assigns: true, run: Box::new(run) });
+        self.actions().push(true, Box::new(run));
         self
     }
 
@@ -142,7 +157,17 @@ pub trait Actions: Sized {
         run: impl Fn(&ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
     ) -> &mut Self {
         let run: Box<RunFn<Self::Model>> = Box::new(move |context, trigger, step| run(context, trigger, step));
-        self.actions().0.push(Action { assigns: false, run });
+        self.actions().push(false, run);
+        self
+    }
+
+    /// Names the action that was added last, for pictures and exports. Without a name they show only that there is one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no action yet.
+    fn named(&mut self, name: &str) -> &mut Self {
+        self.actions().label(Label::Named(Named { name: name.to_owned(), params: None }));
         self
     }
 
@@ -151,7 +176,9 @@ pub trait Actions: Sized {
     where
         EventOf<Self>: Clone,
     {
-        self.effect(move |_, _, step| step.raise(event.clone()))
+        let label = Label::Raise { kind: event.kind().index(), delay: None, id: None };
+        self.effect(move |_, _, step| step.raise(event.clone())).actions().label(label);
+        self
     }
 
     /// Raises an event `ticks` later, under a name by which it can be cancelled.
@@ -160,7 +187,10 @@ pub trait Actions: Sized {
         EventOf<Self>: Clone,
     {
         let name = name.into();
-        self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone()))
+        let id = Some(name.as_str().to_owned());
+        let label = Label::Raise { kind: event.kind().index(), delay: Some(ticks.to_string()), id };
+        self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone())).actions().label(label);
+        self
     }
 
     /// Raises an event `ticks` later; it cannot be cancelled.
@@ -168,18 +198,33 @@ pub trait Actions: Sized {
     where
         EventOf<Self>: Clone,
     {
-        self.effect(move |_, _, step| step.raise_after(ticks, event.clone()))
+        let label = Label::Raise { kind: event.kind().index(), delay: Some(ticks.to_string()), id: None };
+        self.effect(move |_, _, step| step.raise_after(ticks, event.clone())).actions().label(label);
+        self
     }
 
     /// Cancels the timer of this name.
     fn cancel(&mut self, name: impl Into<TimerName>) -> &mut Self {
         let name = name.into();
-        self.effect(move |_, _, step| step.cancel(name.clone()))
+        let label = Label::Cancel(name.as_str().to_owned());
+        self.effect(move |_, _, step| step.cancel(name.clone())).actions().label(label);
+        self
     }
 }
 
 /// Actions in order.
-pub struct ActionList<M: Model>(pub(super) Vec<Action<M>>);
+pub struct ActionList<M: Model>(pub(super) Vec<(Action<M>, Label)>);
+
+impl<M: Model> ActionList<M> {
+    fn push(&mut self, assigns: bool, run: Box<RunFn<M>>) {
+        self.0.push((Action { assigns, run }, Label::Unnamed));
+    }
+
+    /// Says what the last action is.
+    pub(super) fn label(&mut self, label: Label) {
+        self.0.last_mut().expect("there is an action to be named").1 = label;
+    }
+}
 
 impl<M: Model> Default for ActionList<M> {
     fn default() -> Self {
@@ -255,8 +300,8 @@ impl<M: Model> TransitionDef<M> {
         self
     }
 
-    pub(super) fn take_actions(&mut self) -> Vec<Action<M>> {
-        std::mem::take(&mut self.actions.0)
+    pub(super) fn take_actions(&mut self) -> ActionList<M> {
+        std::mem::take(&mut self.actions)
     }
 }
 
@@ -287,6 +332,10 @@ pub(super) enum Descriptor {
     Done,
     /// The state's delay of this index.
     After(usize),
+    /// What is invoked under this name is done.
+    InvokeDone(String),
+    /// What is invoked under this name has failed.
+    InvokeError(String),
 }
 
 /// How much a history state remembers.
@@ -330,6 +379,9 @@ pub struct StateDef<M: Model> {
     pub(super) always: Vec<TransitionDef<M>>,
     pub(super) delays: Vec<DelayDef<M>>,
     pub(super) deferred: Vec<Descriptor>,
+    pub(super) invokes: Vec<InvokeDef<M>>,
+    /// What leads to it from its parent in XState's JSON, if it came from there.
+    pub(super) key: Option<String>,
     pub(super) tags: Vec<String>,
     pub(super) output: Option<Box<OutputFn<M>>>,
     pub(super) children: Vec<Self>,
@@ -347,6 +399,8 @@ impl<M: Model> StateDef<M> {
             always: Vec::new(),
             delays: Vec::new(),
             deferred: Vec::new(),
+            invokes: Vec::new(),
+            key: None,
             tags: Vec::new(),
             output: None,
             children: Vec::new(),
@@ -523,6 +577,34 @@ impl<M: Model> StateDef<M> {
     /// output of the whole chart ([`Configuration::output`](super::Configuration::output)).
     pub fn output(&mut self, output: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> M::Event + Send + Sync + 'static) {
         self.output = Some(Box::new(output));
+    }
+
+    /// Invokes something outside of the chart while the state is active: `start` runs when the state is entered, after
+    /// its entry actions, and `stop` when it is left, after its exit actions.
+    ///
+    /// Who carries out the effects tells the chart when what was started has ended by itself
+    /// ([`Chart::invocation_done`], [`Chart::invocation_failed`]). A chart that is an actor has all this done for it:
+    /// see [`StateDef::invoke`]. States may invoke under one name, if they are not active together.
+    pub fn invoke_with(
+        &mut self,
+        name: &str,
+        start: impl Fn(&M::Context, &Trigger<'_, M::Event>, &mut Step<'_, M>) + Send + Sync + 'static,
+        stop: impl Fn(&mut Step<'_, M>) + Send + Sync + 'static,
+    ) {
+        let source = Named { name: name.to_owned(), params: None };
+        self.invokes.push(InvokeDef { name: name.to_owned(), source, start: Box::new(start), stop: Box::new(stop) });
+    }
+
+    /// A transition for when what this state invokes as `name` is done: by itself, and in good order.
+    /// [`Trigger::output`] has what came out of it.
+    pub fn on_invoke_done(&mut self, name: &str) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::InvokeDone(name.to_owned()))
+    }
+
+    /// A transition for when what this state invokes as `name` has failed; [`Trigger::failure`] says why. Under XState's
+    /// rules a failure that no state takes fails the step.
+    pub fn on_invoke_error(&mut self, name: &str) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::InvokeError(name.to_owned()))
     }
 
     fn transition(&mut self, descriptor: Descriptor) -> &mut TransitionDef<M> {

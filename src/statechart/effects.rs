@@ -8,6 +8,7 @@ use super::timers::TimerOp;
 
 /// An event in the internal queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Queued<E> {
     /// One of the user's.
     Event(E),
@@ -15,6 +16,16 @@ pub(super) enum Queued<E> {
     Own(u16),
     /// A state is done, with the output of its final child.
     Output(u16, E),
+}
+
+impl<E> Queued<E> {
+    /// The kind, of one of the chart's own.
+    pub(super) fn own_kind(&self) -> Option<u16> {
+        match self {
+            Self::Event(_) => None,
+            Self::Own(kind) | Self::Output(kind, _) => Some(*kind),
+        }
+    }
 }
 
 /// Something asked for.

@@ -28,9 +28,14 @@ mod definition;
 mod describe;
 mod effects;
 mod error;
+mod invoke;
+mod label;
 mod model;
 mod moves;
+mod paths;
 mod picture;
+#[cfg(feature = "serde")]
+mod saved;
 #[cfg(feature = "scxml")]
 mod scxml;
 mod select;
@@ -41,6 +46,8 @@ mod state_id;
 mod step;
 mod timers;
 #[cfg(feature = "xstate-json")]
+mod xstate_export;
+#[cfg(feature = "xstate-json")]
 mod xstate_json;
 
 pub use chart::Chart;
@@ -49,7 +56,9 @@ pub use definition::{ActionList, Actions, Definition, Guard, History, Semantics,
 pub use error::{ChartError, Problem, StepError};
 pub use throng_macros::ChartEvent;
 
+pub(crate) use invoke::Tied;
 pub use model::{ActiveStates, ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
+pub use paths::{PathStep, Paths};
 #[cfg(feature = "scxml")]
 pub use scxml::{
     DataModel, ScxmlBindings, ScxmlDocument, ScxmlError, ScxmlEvent, ScxmlEventType, ScxmlMessage, ScxmlNumber, ScxmlProblem, ScxmlSession,
@@ -61,5 +70,7 @@ pub use set::StateSet;
 pub use state_id::StateId;
 pub use step::Outcome;
 pub use timers::TimerName;
+#[cfg(feature = "xstate-json")]
+pub use xstate_export::ExportError;
 #[cfg(feature = "xstate-json")]
 pub use xstate_json::{Bindings, ImportError, ImportProblem, XStateMachine};

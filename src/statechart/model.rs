@@ -7,11 +7,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::chart::Chart;
-use super::configuration::Children;
 use super::effects::{Queued, Request, Requests};
+use super::invoke::Ties;
 use super::set::StateSet;
 use super::timers::{TimerId, TimerName, TimerOp};
-use crate::id::ActorId;
 
 /// The types of a chart. The implementing type is only their common name.
 pub trait Model: Sized + 'static {
@@ -133,6 +132,8 @@ pub enum Trigger<'a, E> {
     /// A state is done: the name of its done event, and what its final child gave out
     /// ([`StateDef::output`](super::StateDef::output)).
     Output(&'a str, &'a E),
+    /// What a state invoked has failed: the name of the event, and why.
+    Failed(&'a str, &'a str),
 }
 
 impl<'a, E> Trigger<'a, E> {
@@ -141,16 +142,25 @@ impl<'a, E> Trigger<'a, E> {
     pub fn event(&self) -> Option<&'a E> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Start | Self::Own(_) | Self::Output(..) => None,
+            Self::Start | Self::Own(_) | Self::Output(..) | Self::Failed(..) => None,
         }
     }
 
-    /// The output of the final state that completed the state whose done event this is.
+    /// What came with a done event: the output of the final state that completed the state, or of what a state invoked.
     #[must_use]
     pub fn output(&self) -> Option<&'a E> {
         match self {
             Self::Output(_, output) => Some(output),
-            Self::Start | Self::Own(_) | Self::Event(_) => None,
+            Self::Start | Self::Own(_) | Self::Event(_) | Self::Failed(..) => None,
+        }
+    }
+
+    /// Why what a state invoked has failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'a str> {
+        match self {
+            Self::Failed(_, reason) => Some(reason),
+            Self::Start | Self::Own(_) | Self::Event(_) | Self::Output(..) => None,
         }
     }
 }
@@ -186,7 +196,9 @@ pub struct Step<'a, M: Model> {
     pub(super) failure: Option<Box<dyn Error + Send + Sync>>,
     /// The state whose entry or exit actions are running.
     pub(super) at: u16,
-    pub(super) children: Children,
+    /// The invocation that is being started or stopped.
+    pub(super) invoking: u16,
+    pub(super) ties: Ties,
     pub(super) port: M::Port<'a>,
 }
 
@@ -286,17 +298,6 @@ impl<'a, M: Model> Step<'a, M> {
     #[must_use]
     pub fn is_in(&self, state: &M::State) -> bool {
         ActiveStates { chart: self.chart, active: self.active }.is_in(state)
-    }
-
-    /// Ties an actor to the state that is being entered.
-    pub(crate) fn bind(&mut self, child: ActorId) {
-        self.children.push((self.at, child));
-    }
-
-    /// Unties one actor from the state that is being left.
-    pub(crate) fn unbind(&mut self) -> Option<ActorId> {
-        let place = self.children.iter().position(|(state, _)| *state == self.at)?;
-        Some(self.children.remove(place).1)
     }
 
     /// What actions reach beyond the context.

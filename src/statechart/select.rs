@@ -110,6 +110,8 @@ impl<M: Model> Sight<'_, M> {
             GuardTree::All(guards) => guards.iter().all(|guard| self.holds(guard)),
             GuardTree::Any(guards) => guards.iter().any(|guard| self.holds(guard)),
             GuardTree::Not(guard) => !self.holds(guard),
+            // None is left in a compiled chart.
+            GuardTree::Labelled(_, guard) => self.holds(guard),
         }
     }
 
@@ -200,7 +202,7 @@ struct Taken<S> {
 
 impl<M: Model> Chart<M> {
     /// Whether states can be active together: with each its parent, of a compound state one child, of a parallel all.
-    fn is_sound(&self, active: M::Set) -> bool {
+    pub(super) fn is_sound(&self, active: M::Set) -> bool {
         active.ascending().all(|at| {
             let state = &self.states[at];
             let inner = state.children.and(active);

@@ -16,10 +16,11 @@
 use std::ops::Range;
 
 use super::chart::{Chart, Move, NodeKind};
-use super::configuration::{Children, Configuration, Memory, Status};
+use super::configuration::{Configuration, Memory, Status};
 use super::definition::Semantics;
 use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
+use super::invoke::Ties;
 use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
 use super::moves::Entries;
 use super::select::{Faults, Picks, Sight};
@@ -161,6 +162,48 @@ impl<M: Model> Chart<M> {
     }
 }
 
+impl<M: Model> Chart<M> {
+    /// Steps an instance with the end of an invocation: its number, and what came out of it or why it failed.
+    pub(crate) fn end_invocation<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        (invoke, end): (usize, Result<Option<M::Event>, &str>),
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<Outcome, StepError> {
+        if !configuration.active.has(0) {
+            return Ok(Outcome::default());
+        }
+        let invoke = &self.invokes[invoke];
+        let mut run = Run::new(self, configuration, context, now, port);
+        let failure = end.as_ref().err().copied();
+        let handled = match end {
+            Ok(None) => run.handle(Queued::Own(invoke.done), None),
+            Ok(Some(output)) => run.handle(Queued::Output(invoke.done, output), None),
+            Err(reason) => run.handle_failure(invoke.error, reason),
+        };
+        let outcome = run.conclude(handled)?;
+        if let (Some(reason), false, Semantics::XState) = (failure, outcome.handled, self.semantics) {
+            return Err(StepError::Invoked { chart: self.name.clone(), invoked: invoke.name.clone(), reason: reason.to_owned() });
+        }
+        Ok(outcome)
+    }
+
+    /// Runs the starts of all invocations of active states.
+    pub(super) fn rerun_invokes<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<(), StepError> {
+        let mut run = Run::new(self, configuration, context, now, port);
+        let rerun = run.rerun_invokes().map(|()| Outcome::default());
+        run.conclude(rerun).map(drop)
+    }
+}
+
 /// Why a step breaks off. Boxed, since every action could return it.
 type Halt = Box<StepError>;
 
@@ -183,9 +226,9 @@ struct Run<'a, 'p, M: Model> {
 impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     #[inline(always)]
     fn new(chart: &'p Chart<M>, configuration: &'a mut Configuration<M>, context: &'a mut M::Context, now: u64, port: M::Port<'p>) -> Self {
-        let children = configuration.memory.as_mut().map_or_else(Children::new, |memory| std::mem::take(&mut memory.children));
+        let ties = configuration.memory.as_mut().map_or_else(Ties::default, |memory| std::mem::take(&mut memory.ties));
         let requests = Requests::new();
-        let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, children, port };
+        let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, invoking: 0, ties, port };
         Self {
             chart,
             configuration,
@@ -204,8 +247,8 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     #[inline]
     fn conclude(&mut self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
         self.configuration.active = self.step.active;
-        if !self.step.children.is_empty() {
-            self.memory().children = std::mem::take(&mut self.step.children);
+        if !self.step.ties.is_unused() {
+            self.memory().ties = std::mem::take(&mut self.step.ties);
         }
         if self.done {
             self.configuration.active = self.step.active.without(M::Set::one(0));
@@ -227,6 +270,17 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         self.settle_always(&Trigger::Start)?;
         self.go_on(None, M::Set::default())?;
         Ok(Outcome { handled: true, changed: true })
+    }
+
+    /// Starts anew what active states invoke, and carries out what that asks for.
+    fn rerun_invokes(&mut self) -> Result<(), Halt> {
+        let chart = self.chart;
+        for state in self.step.active.ascending() {
+            self.step.at = state as u16;
+            self.run_actions(&chart.states[state].invokes, &Trigger::Start)?;
+        }
+        let active = self.step.active;
+        self.go_on(None, active)
     }
 
     /// Turns of an event, for which the one transition may be known, and of all that follows from it.
@@ -264,6 +318,17 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         Ok(())
     }
 
+    /// Turns of the failure of what a state invoked. Postponed, it comes without its reason.
+    fn handle_failure(&mut self, kind: u16, reason: &str) -> Result<Outcome, Halt> {
+        let before = self.step.active;
+        let handled = self.turn_of(kind.into(), &Trigger::Failed(&self.chart.kinds[usize::from(kind)], reason), None)?;
+        let changed = self.step.active != before;
+        if self.asks() {
+            self.go_on(Some(Queued::Own(kind)), before)?;
+        }
+        Ok(Outcome { handled, changed: changed || self.step.active != before })
+    }
+
     /// The turn of one event, up to what it asks for. Returns whether it was handled.
     #[inline]
     fn turn(&mut self, event: &Queued<M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
@@ -273,19 +338,25 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
             Queued::Output(kind, output) => (usize::from(*kind), Trigger::Output(&chart.kinds[usize::from(*kind)], output)),
         };
+        self.turn_of(kind, &trigger, sole)
+    }
+
+    #[inline]
+    fn turn_of(&mut self, kind: usize, trigger: &Trigger<'_, M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
+        let chart = self.chart;
         let mut picks: Picks = sole.into_iter().collect();
         let handlers = self.step.active.and(chart.handlers[kind]);
         if sole.is_none() && !handlers.is_empty() {
-            self.sight(&trigger).select(kind, handlers, &mut picks);
+            self.sight(trigger).select(kind, handlers, &mut picks);
             self.raise_faults();
         }
         let handled = if chart.keeps(self.step.active, kind, &picks) {
             self.step.postpone = true;
             true
         } else {
-            self.microstep(&mut picks, &trigger)?
+            self.microstep(&mut picks, trigger)?
         };
-        self.settle_always(&trigger)?;
+        self.settle_always(trigger)?;
         Ok(handled)
     }
 
@@ -396,6 +467,9 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.record(exits);
         }
         self.exit(exits, trigger)?;
+        if let Some(trace) = self.configuration.memory.as_mut().and_then(|memory| memory.trace.as_mut()) {
+            trace.extend(picks);
+        }
         for &pick in picks {
             let actions = &self.chart.transitions[usize::from(pick)].actions;
             self.run_actions(actions, trigger)?;

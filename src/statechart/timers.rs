@@ -60,6 +60,7 @@ impl From<Arc<str>> for TimerName {
 
 /// Which timer: at most one of each is pending, but for unnamed and sent ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum TimerId {
     /// A delayed transition, by the kind of its event. Leaving its state cancels it.
     After(u16),
@@ -93,6 +94,7 @@ pub(super) enum TimerOp<E> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Pending<E> {
     id: TimerId,
     /// `None`: as soon as the internal queue is empty.
@@ -102,6 +104,7 @@ struct Pending<E> {
 
 /// Pending timers, in the order in which they were started.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Timers<E>(SmallVec<[Pending<E>; 1]>);
 
 impl<E> Default for Timers<E> {
@@ -139,6 +142,18 @@ impl<E> Timers<E> {
         if *id != TimerId::Unnamed {
             self.0.retain(|pending| pending.id != *id);
         }
+    }
+
+    /// Counts from `now` on: what is due then is due at 0.
+    pub(super) fn rebase(&mut self, now: u64) {
+        for due in self.0.iter_mut().filter_map(|pending| pending.due.as_mut()) {
+            *due -= now;
+        }
+    }
+
+    /// The events that are pending.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Queued<E>> {
+        self.0.iter().map(|pending| &pending.event)
     }
 
     /// When the next one is due, in ticks.

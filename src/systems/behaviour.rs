@@ -27,7 +27,7 @@ use crate::actor::{
     Actor, ActorFailure, AskTables, Asker, Batch, Claim, Context, End, ExitReason, Failure, FailureKind, GoOn, Handled, HasMailbox,
     Newborn, Notice, Nursery, Return, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
 };
-use crate::digest::Digester;
+use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
 use crate::id::ActorId;
 use crate::mailbox::DeadReason;
@@ -108,6 +108,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
 
     /// Feeds an actor's state to a digest.
     fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
+
+    /// How kept mail is fed to a digest.
+    fn digest_of_mail(&self) -> Option<DigestOf<A::Msg>> {
+        None
+    }
 }
 
 /// What an incarnation begins with.
@@ -496,6 +501,10 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             digest(state, digester);
         }
     }
+
+    fn digest_of_mail(&self) -> Option<DigestOf<A::Msg>> {
+        self.config.digest_mail
+    }
 }
 
 impl<A: Actor> ActorBehaviour<A> {
@@ -651,6 +660,8 @@ struct ActorCrew<'a, A: Actor> {
 }
 
 impl<A: Actor> Crew<A, &'static mut A> for ActorCrew<'_, A> {
+    const PINNED: bool = A::PINNED;
+
     type Local = SystemState<A::Params>;
 
     unsafe fn work(&self, local: &mut Self::Local, world: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, &'static mut A>) {

@@ -31,7 +31,7 @@ pub(crate) trait Runner: Send {
     fn entity(&self, id: ActorId) -> Option<Entity>;
     fn live(&self) -> usize;
     fn stats(&mut self) -> MailStats;
-    fn digest(&mut self, world: &World, digester: &mut Digester);
+    fn digest(&mut self, world: &mut World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_over_answers(&mut self, lane: &mut Lane<Return>);
@@ -176,11 +176,17 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.stats()
     }
 
-    fn digest(&mut self, world: &World, digester: &mut Digester) {
+    fn digest(&mut self, world: &mut World, digester: &mut Digester) {
         use std::hash::Hash;
+        let content = self.behaviour.digest_of_mail();
         for (id, entity) in self.roster.slots.iter() {
             id.hash(digester);
             self.behaviour.digest(world, entity, digester);
+            if let Some(mut cell) = world.get_mut::<Mailbox<A>>(entity)
+                && let Some(held) = cell.bypass_change_detection().held_mut().as_deref().filter(|held| !held.is_idle())
+            {
+                held.digest(content, digester);
+            }
         }
         let stats = self.roster.stats();
         (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);
@@ -360,7 +366,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
 
     fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool {
         let is_from = |envelope: &Envelope<A::Msg>| envelope.from == Some(from);
-        self.with_held(world, id, |held| held.kept.iter().chain(&held.parked).any(is_from)) == Some(true)
+        self.with_held(world, id, |held| held.kept.iter().map(|kept| kept.1).chain(&held.parked).any(is_from)) == Some(true)
     }
 
     fn has_kept(&self) -> bool {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use throng::ChartActor;
-use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateId, StateSet, Status};
+use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateId, StateSet, Status, XStateMachine};
 
 use crate::report::Verdict;
 use crate::stage::{Alone, Stage, UNIT_TICKS};
@@ -90,6 +90,22 @@ pub fn run_under(semantics: Semantics, case: &Value) -> Verdict {
     }?;
     let actor = Alone::start(machine.definition(names, UNIT_TICKS)?, machine.memo()?);
     actor.and_then(|actor| play(actor, &deeds, expected)).map_err(|difference| format!("as an actor: {difference}"))
+}
+
+/// Runs a case with its machine imported, exported, and imported again.
+///
+/// # Errors
+///
+/// As [`run`]; or the chart cannot be exported.
+pub fn run_exported(case: &Value) -> Verdict {
+    let machine = Machine::read(case, Semantics::XState)?;
+    let definition = machine.definition::<Pure<[u64; 16]>>(EventNames::default(), 1)?;
+    let chart = definition.build().map_err(|error| error.to_string())?;
+    let exported = XStateMachine::of(&chart).map_err(|error| error.to_string())?;
+    let mut again = case.clone();
+    again["machine"] = exported.json().clone();
+    again["machine"]["context"] = machine.json.context().clone();
+    run(&again)
 }
 
 fn run_pure<S: StateSet>(machine: &Machine<'_>, names: &EventNames, deeds: &[Deed], expected: &[Value]) -> Verdict {

@@ -141,7 +141,7 @@ pub(super) fn field(trigger: &Trigger<'_, ScxmlEvent>, names: &EventNames, field
     let (name, source, event) = match trigger {
         Trigger::Start => return ScxmlValue::Undefined,
         Trigger::Event(event) => (event.name(names), event.source, Some(*event)),
-        Trigger::Own(name) => (*name, ScxmlEventType::Platform, None),
+        Trigger::Own(name) | Trigger::Failed(name, _) => (*name, ScxmlEventType::Platform, None),
         Trigger::Output(name, output) => (*name, ScxmlEventType::Platform, Some(*output)),
     };
     let detail = event.and_then(|event| event.detail.as_deref());
