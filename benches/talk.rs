@@ -1,4 +1,5 @@
-//! Conversations: a question and its answer beside a message and its echo; a topic beside a broadcast.
+//! Conversations: a question and its answer beside a message and its echo, and the same in an async block; a
+//! topic beside a broadcast.
 
 mod support;
 
@@ -22,6 +23,8 @@ enum Talk {
     Meet(ActorRef<Party>),
     AskSoMany(u32),
     Ask(ReplyTo<u32>),
+    /// Asks so many times, in an async block each.
+    AwaitSoMany(u32),
     PlaySoMany(u32),
     Play(u32),
 }
@@ -51,6 +54,11 @@ impl Actor for Party {
                 self.ask(cx);
             }
             (Talk::Ask(reply), _) => cx.reply(reply, 1),
+            (Talk::AwaitSoMany(n), Some(other)) if n > 0 => cx.run_async(move |this| async move {
+                let answer = this.ask(other, Talk::Ask).await?;
+                this.with(|_, cx| cx.tell(cx.me(), Talk::AwaitSoMany(n - answer)));
+                Ok(())
+            }),
             (Talk::PlaySoMany(n), Some(other)) => cx.tell(other, Talk::Play(2 * n - 1)),
             (Talk::Play(n), Some(other)) if n > 0 => cx.tell(other, Talk::Play(n - 1)),
             _ => {}
@@ -75,7 +83,8 @@ fn round_trip(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         let each = TRIPS / n as u32;
         group.throughput(Throughput::Elements(u64::from(TRIPS)));
-        for (name, start) in [("pingpong", Talk::PlaySoMany as fn(u32) -> Talk), ("ask", Talk::AskSoMany)] {
+        for (name, start) in [("pingpong", Talk::PlaySoMany as fn(u32) -> Talk), ("ask", Talk::AskSoMany), ("async_ask", Talk::AwaitSoMany)]
+        {
             group.bench_function(name, |bencher| {
                 let mut throng = support::until_quiet();
                 let askers = pairs(&mut throng, n);

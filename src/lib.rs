@@ -10,6 +10,7 @@ mod id;
 mod keyed;
 mod mailbox;
 mod panics;
+mod parcel;
 #[cfg(feature = "bevy_app")]
 mod plugin;
 pub mod prelude;
@@ -28,9 +29,9 @@ mod world;
 #[doc(hidden)]
 pub use actor::carried;
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFrom, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind,
-    Handled, HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool, Recipient, ReplyTo,
-    Router, Routing, SendOrPinned, TellFrom, Topic, Turn, Undelivered, keyed,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFrom, AskFuture, AskStats, Asking, Batch, Context, Destination, ExitReason,
+    Failure, FailureKind, Handled, HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool,
+    Recipient, ReplyTo, Ring, Router, Routing, SendOrPinned, TellFrom, This, Topic, Turn, Undelivered, keyed,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{Callback, ChartActor, ChartMail, Charted, Charting, SendBack, SharedChart};
@@ -47,8 +48,8 @@ pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, AskStats, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, KeyedConfig, LifeEvent, LifeStep, Mail,
-    NoMail, ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
+    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, KeyedConfig, LifeEvent, LifeStep, Mail, NoMail,
+    ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
 pub use throng_macros::service;
@@ -65,7 +66,8 @@ mod guide {
             $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
         };
     }
-    chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" orleans "orleans.md" charts "charts.md");
+    chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md");
+    chapters!(offload "offload.md" async_blocks "async.md" orleans "orleans.md" charts "charts.md");
     #[cfg(feature = "xstate-json")]
     chapters!(xstate "xstate.md");
     #[cfg(feature = "scxml")]

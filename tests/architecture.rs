@@ -7,7 +7,7 @@ use syn::visit::Visit;
 
 /// The rooms of each layer, lowest first. Rooms of one layer are siblings.
 const LAYERS: &[&[&str]] = &[
-    &["id", "error", "digest", "types", "panics", "cache", "wheel"],
+    &["id", "error", "digest", "types", "panics", "parcel", "cache", "wheel"],
     &["mailbox", "statechart", "store"],
     &["registry"],
     &["actor"],

@@ -24,6 +24,12 @@ pub enum Bench {
     Big,
     /// Creatures meet in pairs at one mall
     Chameneos,
+    /// One actor asks another, one question after the other
+    Ask,
+    /// A message starts an asynchronous handler that awaits one answer, again and again
+    #[value(name = "async_ask")]
+    #[serde(rename = "async_ask")]
+    AsyncAsk,
     /// Rounds: everyone to a random actor
     Scatter,
     /// Rounds: everyone to an actor drawn by Zipf's law
@@ -57,7 +63,7 @@ impl Bench {
     /// Actors if none are asked for.
     pub fn default_actors(self) -> u32 {
         match self {
-            Self::Pingpong | Self::Counting => 2,
+            Self::Pingpong | Self::Counting | Self::Ask | Self::AsyncAsk => 2,
             Self::Ring | Self::Chameneos => 100,
             Self::Fjthroughput => 60,
             Self::Big => 120,
@@ -69,6 +75,7 @@ impl Bench {
     pub fn default_messages(self, pace: Pace) -> u64 {
         let [hand, ticked, driven] = match self {
             Self::Pingpong | Self::Ring => [400, 10, 1],
+            Self::Ask | Self::AsyncAsk => [1, 5, 1],
             Self::Counting | Self::Fjthroughput => [400, 100, 10],
             Self::Big | Self::Chameneos => [200, 50, 4],
             Self::Scatter | Self::Zipf => [100, 30, 2],
@@ -103,7 +110,7 @@ impl Bench {
     /// Fits a load to what the bench can do: whole rounds, whole meetings.
     pub fn fit(self, mut load: Load) -> Load {
         load.actors = match self {
-            Self::Pingpong | Self::Counting => 2,
+            Self::Pingpong | Self::Counting | Self::Ask | Self::AsyncAsk => 2,
             Self::Ring | Self::Big | Self::Chameneos => load.actors.max(2),
             _ if self.goes_in_rounds() => load.actors.max(ACTIVE),
             _ => load.actors.max(1),
@@ -133,7 +140,7 @@ impl Bench {
     fn unit(self, load: &Load) -> u64 {
         let actors = u64::from(load.actors);
         match self {
-            Self::Pingpong | Self::Ring | Self::Counting => 1,
+            Self::Pingpong | Self::Ring | Self::Counting | Self::Ask | Self::AsyncAsk => 1,
             Self::Create | Self::Idle => 1,
             Self::Chameneos => 4,
             Self::Big => 2 * actors,

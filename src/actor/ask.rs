@@ -2,28 +2,32 @@
 //!
 //! # Model
 //!
-//! The asker's worker keeps the continuation on a wheel in its outbox, where it falls due at the time-out.
-//! The message carries a [`ReplyTo`], which holds the place on the wheel. An answer, a dropped `ReplyTo` and the
-//! time-out all end the ask when the round is settled; whichever comes first takes the continuation off.
+//! The continuation waits in the table of the asker's block ([`asked`](super::asked)). The message carries a
+//! [`ReplyTo`], which holds the place in the table. An answer, a dropped `ReplyTo` and the time-out all come back
+//! as a [`Return`], which travels like mail to the asker's block and is handled there before the round's mail;
+//! whichever comes first takes the continuation out.
 //!
 //! Source: OTP's `gen_server:call` with an alias, without blocking the caller.
 
-use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::returns::{Return, WorldNo, bring, reason};
+use super::asked::AskPlace;
+use super::returns::{End, Return, WorldNo, bring, reason};
+use super::stage::TaskWait;
 use super::{Actor, Context, Destination, Handled, Turn};
 use crate::id::ActorId;
+use crate::parcel::Parcel;
 use crate::wheel::TimerKey;
 
 /// The time-out of an ask that names none.
 pub(crate) const ASK_TICKS_DEFAULT: u64 = 1_000;
 
 /// Why there is no answer.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Error, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AskError {
     /// The time was over first. Not fatal: an answer that comes later is ignored. In a cycle of actors that
@@ -54,35 +58,128 @@ pub enum AskError {
     /// The receiver is addressed by key, and its state could not be loaded.
     #[error("the receiver's saved state could not be loaded; `Throng::store_failures` tells why")]
     NotLoaded,
+    /// Actors await each other in async blocks, each taking no mail until it has its answer. Remedy: let one of
+    /// them tell instead of await, or run its block with [`Context::run_async_reentrant`].
+    #[error("actors await each other and take no mail meanwhile: {0}; let one tell instead, or be reentrant")]
+    Deadlock(Ring),
 }
 
-/// Where a pending ask is.
+/// Actors of which each awaits the next, and the last the first. Shown as `a -> b -> a`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ring(Arc<[ActorId]>);
+
+impl Ring {
+    pub(crate) fn new(actors: &[ActorId]) -> Self {
+        Self(actors.into())
+    }
+
+    /// The actors, from the one whose ask was ended.
+    #[must_use]
+    pub fn actors(&self) -> &[ActorId] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|actor| write!(f, "{actor} -> "))?;
+        self.0.first().map_or(Ok(()), |first| write!(f, "{first}"))
+    }
+}
+
+/// Names a pending ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AskKey {
     pub(crate) world: WorldNo,
-    pub(crate) outbox: u32,
-    pub(crate) place: TimerKey,
+    pub(crate) asker: Asker,
 }
 
-/// Who asked, and what is done at the end.
-pub(crate) struct PendingAsk {
-    /// `None` if it was asked from outside.
-    pub(crate) asker: Option<ActorId>,
-    /// The pass or the session of hooks in which it was asked.
-    pub(crate) moment: u64,
-    /// The number of the ask in its outbox.
-    pub(crate) number: u64,
-    /// A [`GoOn`] of the asker's type, or an [`Outward`].
-    pub(crate) go_on: Box<dyn Any + Send>,
+/// Who waits for the end of an ask, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    Actor(ActorId, AskPlace),
+    /// Another thread; its place is on the wheel of the host's outbox.
+    Outside(TimerKey),
 }
+
+/// What became of asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AskStats {
+    /// Asks whose call succeeded, and those from outside.
+    pub asked: u64,
+    /// Ended with an answer.
+    pub answered: u64,
+    /// Ended without: timed out, not delivered, dropped.
+    pub unanswered: u64,
+    /// Dropped because the asker had failed or stopped.
+    pub dropped: u64,
+    /// Not ended yet.
+    pub pending: usize,
+    /// Answers that came after the end.
+    pub late: u64,
+}
+
+impl AskStats {
+    /// Whether every ask is accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.asked == self.answered + self.unanswered + self.dropped + self.pending as u64
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.asked += other.asked;
+        self.answered += other.answered;
+        self.unanswered += other.unanswered;
+        self.dropped += other.dropped;
+        self.pending += other.pending;
+        self.late += other.late;
+    }
+}
+
+/// Closures of up to so many words wait without an allocation.
+const CLOSURE_WORDS: usize = 4;
 
 /// What an actor does at the end of an ask.
-type Continue<A> = dyn FnOnce(&mut A, super::returns::End, &Context<'_, A>) -> Handled + Send;
+pub(crate) enum GoOn<A: Actor> {
+    /// Calls a closure, with a function that knows the types of the closure and of the answer.
+    Call(Parcel<CLOSURE_WORDS>, RunClosure<A>),
+    /// Goes on with an async block, which asked `asked` if it is an ask at all.
+    Task { wait: TaskWait, asked: Option<ActorId> },
+}
 
-pub(crate) struct GoOn<A: Actor>(pub(crate) Box<Continue<A>>);
+type RunClosure<A> = fn(Parcel<CLOSURE_WORDS>, &mut A, End, &Context<'_, A>) -> Handled;
+
+impl<A: Actor> GoOn<A> {
+    pub(crate) fn new<R, F>(go_on: F) -> Self
+    where
+        R: 'static,
+        F: FnOnce(&mut A, Result<R, AskError>, &Context<'_, A>) -> Handled + Send + 'static,
+    {
+        Self::Call(Parcel::new(go_on), run_closure::<A, R, F>)
+    }
+
+    #[inline]
+    pub(crate) fn run(self, state: &mut A, end: End, cx: &Context<'_, A>) -> Handled {
+        match self {
+            Self::Call(closure, run) => run(closure, state, end, cx),
+            Self::Task { wait, .. } => cx.resume(state, wait, end),
+        }
+    }
+}
+
+fn run_closure<A, R, F>(closure: Parcel<CLOSURE_WORDS>, state: &mut A, end: End, cx: &Context<'_, A>) -> Handled
+where
+    A: Actor,
+    R: 'static,
+    F: FnOnce(&mut A, Result<R, AskError>, &Context<'_, A>) -> Handled + 'static,
+{
+    let closure = closure.open::<F>().unwrap_or_else(|_| unreachable!("invariant: `GoOn::new` packs this closure"));
+    closure(state, typed(end), cx)
+}
 
 /// What is done at the end of an ask from outside.
-pub(crate) struct Outward(pub(crate) Box<dyn FnOnce(super::returns::End) + Send>);
+pub(crate) struct Outward(pub(crate) Box<dyn FnOnce(End) + Send>);
 
 /// The right to answer one ask, once. Travels in messages and between threads.
 ///
@@ -102,9 +199,8 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// Answers from any thread. From a thread of its own it arrives with the next tick.
     ///
     /// A handler should rather use [`Turn::reply`]: this answer stays sent even if the call fails.
-    pub fn send(mut self, answer: R) {
-        self.ticket.is_used = true;
-        bring(Return { key: self.ticket.key, end: Ok(Box::new(answer)) });
+    pub fn send(self, answer: R) {
+        bring(Return { key: self.ticket.redeem(), end: Ok(Parcel::new(answer)) });
     }
 }
 
@@ -115,43 +211,37 @@ impl<R> fmt::Debug for ReplyTo<R> {
 }
 
 /// An ask that is owed an end.
-pub(crate) struct Ticket {
-    key: AskKey,
-    is_used: bool,
-}
+pub(crate) struct Ticket(AskKey);
 
 impl Ticket {
     pub(crate) fn new(key: AskKey) -> Self {
-        Self { key, is_used: false }
+        Self(key)
     }
 
     /// Ends the debt.
-    pub(crate) fn redeem(mut self) -> AskKey {
-        self.is_used = true;
-        self.key
+    #[inline]
+    pub(crate) fn redeem(self) -> AskKey {
+        let key = self.0;
+        std::mem::forget(self);
+        key
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.is_used {
-            bring(Return { key: self.key, end: Err(reason()) });
-        }
+        bring(Return { key: self.0, end: Err(reason()) });
     }
-}
-
-/// An answer of a call that has not succeeded yet. If the call fails, the ticket is dropped with it.
-pub(crate) struct Answer {
-    pub(crate) ticket: Ticket,
-    pub(crate) from: ActorId,
-    pub(crate) value: Box<dyn Any + Send>,
 }
 
 impl Turn<'_> {
     /// Answers an ask, when this call succeeds. If it fails, the asker is told so ([`AskError::NoReply`]).
     pub fn reply<R: Send + 'static>(&self, to: ReplyTo<R>, answer: R) {
-        let answer = Answer { ticket: to.ticket, from: self.id(), value: Box::new(answer) };
-        self.outbox().with(|outbox| outbox.act(super::outbox::Act::Answer(answer)));
+        let back = Return { key: to.ticket.redeem(), end: Ok(Parcel::new(answer)) };
+        if back.key.world == self.world() {
+            self.outbox().with(|outbox| outbox.answer(Some(self.id()), back));
+        } else {
+            bring(back);
+        }
     }
 }
 
@@ -245,24 +335,16 @@ where
     /// It does not run if this call fails, or if this actor fails or stops before the end.
     pub fn then(self, go_on: impl FnOnce(&mut A, Result<R, AskError>, &Context<'_, A>) -> Handled + Send + 'static) {
         let Self { context, to, make, ticks, .. } = self;
-        let go_on = GoOn::<A>(Box::new(move |state, end, cx| go_on(state, typed(end), cx)));
         let due = context.tick().saturating_add(ticks);
-        let key = ask(context, due, Some(context.id()), Box::new(go_on));
-        let msg = make(ReplyTo::new(key));
+        let msg = make(ReplyTo::new(context.note_ask(due, GoOn::new(go_on))));
         context.tell(to, msg);
     }
 }
 
-/// Notes a pending ask.
-pub(crate) fn ask(turn: &Turn<'_>, due: u64, asker: Option<ActorId>, go_on: Box<dyn Any + Send>) -> AskKey {
-    let moment = turn.moment();
-    let (outbox, place) = turn.outbox().with(|outbox| outbox.ask(due, PendingAsk { asker, moment, number: 0, go_on }));
-    AskKey { world: turn.world(), outbox, place }
-}
-
 /// The answer in its own type. The ticket was typed, so it has it.
-pub(crate) fn typed<R: 'static>(end: super::returns::End) -> Result<R, AskError> {
-    end.and_then(|answer| answer.downcast().map(|answer| *answer).map_err(|_| AskError::NoReply))
+#[inline]
+pub(crate) fn typed<R: 'static>(end: End) -> Result<R, AskError> {
+    end.and_then(|answer| answer.open().map_err(|_| AskError::NoReply))
 }
 
 impl<A: Actor, M, R, D, F> fmt::Debug for Asking<'_, '_, A, M, R, D, F> {

@@ -3,7 +3,8 @@
 #![expect(unsafe_code, reason = "the borrowed parameters of a worker are kept as a pointer: a struct cannot name their lifetime")]
 
 use std::any::TypeId;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -13,8 +14,13 @@ use bevy_ecs::system::SystemParamItem;
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::ask::{AskKey, Asker, GoOn, Outward};
+use super::asked::{AskPlace, AskTables, Claim};
 use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
+use super::stage::TaskId;
+use super::task::Started;
+use super::tasks::Tasks;
 use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
 use crate::error::SpawnError;
 use crate::id::{ActorId, BlockId, Kind, MemberId};
@@ -39,8 +45,6 @@ pub(crate) struct TurnEnv<'a> {
     pub(crate) tick_period: Duration,
     pub(crate) world: WorldNo,
     pub(crate) registry: &'a Registry,
-    /// Counts passes and sessions of hooks.
-    pub(crate) moment: u64,
 }
 
 /// What the handler asked for that the engine must see to at once.
@@ -54,6 +58,10 @@ impl Wish {
     const REPLAY: u8 = 4;
     pub(crate) const EXIT: u8 = 8;
     pub(crate) const IGNORE: u8 = 16;
+    /// It started async blocks.
+    const START: u8 = 32;
+    /// It entered or left turns; see [`Context::note_turns`].
+    const TURN: u8 = 64;
 
     pub(crate) fn stop(self) -> bool {
         self.0 & Self::STOP != 0
@@ -66,6 +74,12 @@ impl Wish {
     }
     pub(crate) fn exit(self) -> bool {
         self.0 & Self::EXIT != 0
+    }
+    pub(crate) fn start(self) -> bool {
+        self.0 & Self::START != 0
+    }
+    pub(crate) fn turn(self) -> bool {
+        self.0 & Self::TURN != 0
     }
     pub(crate) fn ignore(self) -> bool {
         self.0 & Self::IGNORE != 0
@@ -122,6 +136,11 @@ impl<'a> Turn<'a> {
     pub(crate) fn begin_from(&self, me: ActorId, from: Option<MemberId>) {
         self.me.set(me);
         self.from.set(from);
+        self.outbox.with(super::Outbox::begin);
+    }
+
+    /// Starts another call of the same actor's, for the same message.
+    pub(crate) fn begin_again(&self) {
         self.outbox.with(super::Outbox::begin);
     }
 
@@ -197,8 +216,9 @@ impl<'a> Turn<'a> {
         self.env.registry
     }
 
-    pub(crate) fn moment(&self) -> u64 {
-        self.env.moment
+    /// Notes an ask of another thread.
+    pub(crate) fn note_ask_from_outside(&self, due: u64, outward: Outward) -> AskKey {
+        self.outbox.with(|outbox| outbox.ask_from_outside(self.env.world, due, outward))
     }
 
     pub(crate) fn tick_period(&self) -> Duration {
@@ -369,13 +389,95 @@ pub struct Context<'a, A: Actor> {
     /// Points to a `SystemParamItem<'x, 'x, A::Params>` that outlives `'a`.
     params: *const (),
     postponed: Cell<Vec<Postponed<A::Msg>>>,
+    /// Pending asks of the actors of this type.
+    asks: &'a AskTables<A>,
+    /// Async blocks that the running call started.
+    started: RefCell<VecDeque<Started>>,
+    /// Turns that the actor entered less those it left, in the running call.
+    turns: Cell<i32>,
     params_outlive: PhantomData<&'a ()>,
 }
 
 impl<'a, A: Actor> Context<'a, A> {
-    /// Wraps a turn with the worker's parameters.
-    pub(crate) fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>) -> Self {
-        Self { turn, params: std::ptr::from_ref(params).cast(), postponed: Cell::new(Vec::new()), params_outlive: PhantomData }
+    /// Wraps a turn with the worker's parameters and the pending asks of its actors.
+    ///
+    /// # Safety
+    ///
+    /// The context begins calls only of actors whose blocks its thread has to itself.
+    pub(crate) unsafe fn new<'x: 'a>(turn: Turn<'a>, params: &'a SystemParamItem<'x, 'x, A::Params>, asks: &'a AskTables<A>) -> Self {
+        Self {
+            turn,
+            params: std::ptr::from_ref(params).cast(),
+            postponed: Cell::new(Vec::new()),
+            asks,
+            started: RefCell::new(VecDeque::new()),
+            turns: Cell::new(0),
+            params_outlive: PhantomData,
+        }
+    }
+
+    /// Notes an ask of the running call.
+    pub(crate) fn note_ask(&self, due: u64, go_on: GoOn<A>) -> AskKey {
+        let asker = self.turn.id();
+        // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
+        let place = unsafe { self.asks.ask(asker, due, go_on) };
+        self.turn.outbox.with(super::Outbox::note_ask);
+        AskKey { world: self.turn.env.world, asker: Asker::Actor(asker, place) }
+    }
+
+    /// Takes the continuation of an ask that is over; see [`AskTables::claim`].
+    ///
+    /// # Safety
+    ///
+    /// This thread has the asker's block to itself.
+    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Claim<A> {
+        // SAFETY: promised by the caller.
+        unsafe { self.asks.claim(asker, place, is_answer, can_run) }
+    }
+
+    /// Takes back all that the running call did.
+    #[cold]
+    pub(crate) fn roll_back(&self) {
+        let asks = self.turn.outbox.with(super::Outbox::roll_back);
+        // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
+        unsafe { self.asks.undo(self.turn.id(), asks) };
+        self.drop_started();
+        self.turns.set(0);
+    }
+
+    /// Runs `use_them` on the async blocks that lie beside those of `actor`, whose call runs. It must not run
+    /// user code.
+    pub(super) fn with_tasks<R>(&self, actor: ActorId, use_them: impl FnOnce(&mut Tasks) -> R) -> R {
+        // SAFETY: it is the actor of the running call, whose block this thread has to itself.
+        unsafe { self.asks.with_tasks(actor, use_them) }
+    }
+
+    pub(super) fn reserve_task(&self) -> TaskId {
+        let actor = self.turn.id();
+        let (index, generation) = self.with_tasks(actor, Tasks::reserve);
+        TaskId { world: self.turn.env.world, actor, index, generation }
+    }
+
+    pub(super) fn note_started(&self, started: Started) {
+        self.started.borrow_mut().push_back(started);
+        self.turn.wish(Wish::START);
+    }
+
+    pub(super) fn take_started(&self) -> Option<Started> {
+        self.started.borrow_mut().pop_front()
+    }
+
+    /// Notes that the actor entered (1) or left (-1) a turn.
+    pub(super) fn note_turns(&self, turns: i32) {
+        if turns != 0 {
+            self.turns.set(self.turns.get() + turns);
+            self.turn.wish(Wish::TURN);
+        }
+    }
+
+    /// Turns that the actor entered less those it left since the last time.
+    pub(crate) fn take_turns(&self) -> i32 {
+        self.turns.take()
     }
 
     /// What the actor declared to read from the world.

@@ -211,6 +211,11 @@ impl<A: KeyedActor> sealed::Sealed<A::Msg> for Keyed<A> {
         let load = load.routed(move |registry, outbox, from, msg| tell::<A>(registry, outbox, key.clone(), from, msg));
         outbox.with(|outbox| outbox.set_timer::<A>(any, spec, load));
     }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn receiver(&self, registry: &Registry) -> Option<ActorId> {
+        directory::<A>(registry)?.find(&self.key)
+    }
 }
 
 impl<A: KeyedActor> Context<'_, A> {

@@ -7,7 +7,9 @@
 //! worker's outbox; nothing else. If the call succeeds its messages are sent, if it fails they are
 //! taken back, and the actor's supervisor decides.
 
+mod answers;
 mod ask;
+mod asked;
 mod batch;
 mod calls;
 mod context;
@@ -24,12 +26,15 @@ mod pinned;
 mod pool;
 mod refs;
 mod returns;
+mod stage;
+mod task;
+mod tasks;
 mod timer;
 
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::system::ReadOnlySystemParam;
 
-pub use ask::{AskError, Asking, ReplyTo};
+pub use ask::{AskError, AskStats, Asking, ReplyTo, Ring};
 pub use batch::Batch;
 #[doc(hidden)]
 pub use calls::carried;
@@ -45,17 +50,22 @@ pub use outbox::OutletPort;
 pub use pinned::{Pinned, PinnedError};
 pub use pool::{Pool, Router, Routing};
 pub use refs::{ActorRef, Destination, Recipient};
+pub use task::{AskFuture, This};
 
-pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
+pub(crate) use answers::Leg;
+pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
+pub(crate) use asked::{AskTables, Claim, Suspect, Turned, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
 pub(crate) use keyed::{Keep, Knock};
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
-pub(crate) use offload::{Client, Go, Job};
+#[cfg(feature = "tokio")]
+pub(crate) use offload::OutsideFuture;
+pub(crate) use offload::{Client, Go, Job, Work};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use pinned::Anywhere;
-pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
+pub(crate) use returns::{AtWork, Desk, End, Return, Returned, WorldNo, drop_because, works_for};
 pub(crate) use timer::{Load, Routed, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.

@@ -108,6 +108,11 @@ impl Nursery {
     }
 
     /// The unused ids in order, then the first slot never used: what a digest or a snapshot holds.
+    /// Slots given out until now.
+    pub(crate) fn slots(&self) -> u32 {
+        self.fresh
+    }
+
     pub(crate) fn state(&self) -> (impl Iterator<Item = ActorId> + '_, u32) {
         (self.free.iter().copied(), self.fresh)
     }

@@ -6,15 +6,18 @@
 //! for ends, and its result comes in with a later tick, like mail from outside. So what a tick does still depends
 //! on what came in at its edge alone.
 
-use std::any::Any;
-
 use thiserror::Error;
 
-use super::ask::{Ticket, ask, typed};
+#[cfg(feature = "tokio")]
+use std::pin::Pin;
+
+use super::ask::Ticket;
+use super::asked::NEVER;
 use super::outbox::Act;
-use super::{Actor, Context, GoOn, Handled};
+use super::{Actor, AskError, Context, End, GoOn, Handled};
 use crate::id::Kind;
 use crate::panics;
+use crate::parcel::Parcel;
 
 /// Why a job has no result.
 #[derive(Debug, Error, Clone, PartialEq, Eq, Hash)]
@@ -53,8 +56,59 @@ pub(crate) enum Client {
 /// A job that a call, or the engine, asked for.
 pub(crate) struct Job {
     pub(crate) client: Client,
-    /// For an ask it gives a `Result<R, JobError>`. Does not panic.
-    pub(crate) run: Box<dyn FnOnce(Go) -> Box<dyn Any + Send> + Send>,
+    pub(crate) work: Work,
+}
+
+/// What is done outside the tick. Gives a `Result<R, JobError>`; does not panic.
+pub(crate) enum Work {
+    /// On a thread of its own.
+    Blocking(Box<dyn FnOnce(Go) -> End + Send>),
+    /// On Tokio; made when it starts.
+    #[cfg(feature = "tokio")]
+    Future(Box<dyn FnOnce(Go) -> OutsideFuture + Send>),
+}
+
+/// A future that runs on Tokio.
+#[cfg(feature = "tokio")]
+pub(crate) type OutsideFuture = Pin<Box<dyn Future<Output = End> + Send>>;
+
+/// The end of a job that does not run.
+fn not_run<R>(go: Go) -> Option<Result<R, JobError>> {
+    match go {
+        Go::Run => None,
+        Go::Refuse => Some(Err(JobError::Full)),
+        #[cfg(feature = "testkit")]
+        Go::Break => Some(Err(JobError::Panicked("a fault was injected".to_owned()))),
+    }
+}
+
+impl Work {
+    pub(super) fn blocking<R: Send + 'static>(job: impl FnOnce() -> R + Send + 'static) -> Self {
+        Self::Blocking(Box::new(move |go| {
+            let result = not_run(go).unwrap_or_else(|| panics::catch(job).map_err(JobError::Panicked));
+            Ok(Parcel::new(result))
+        }))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn future<R: Send + 'static>(future: impl Future<Output = R> + Send + 'static) -> Self {
+        Self::Future(Box::new(move |go| {
+            Box::pin(async move {
+                let result = match not_run(go) {
+                    Some(result) => result,
+                    None => {
+                        let mut future = Box::pin(future);
+                        std::future::poll_fn(move |polled| match panics::catch(|| future.as_mut().poll(polled)) {
+                            Ok(polled) => polled.map(Ok),
+                            Err(panic) => std::task::Poll::Ready(Err(JobError::Panicked(panic))),
+                        })
+                        .await
+                    }
+                };
+                Ok(Parcel::new(result))
+            })
+        }))
+    }
 }
 
 impl<A: Actor> Context<'_, A> {
@@ -110,20 +164,16 @@ impl<A: Actor> Context<'_, A> {
         job: impl FnOnce() -> R + Send + 'static,
         then: impl FnOnce(&mut A, Result<R, JobError>, &Context<'_, A>) -> Handled + Send + 'static,
     ) {
-        let go_on =
-            GoOn::<A>(Box::new(move |state, end, cx| then(state, typed::<Result<R, JobError>>(end).unwrap_or(Err(JobError::Lost)), cx)));
-        let run = move |go| -> Box<dyn Any + Send> {
-            let result: Result<R, JobError> = match go {
-                Go::Run => panics::catch(job).map_err(JobError::Panicked),
-                Go::Refuse => Err(JobError::Full),
-                #[cfg(feature = "testkit")]
-                Go::Break => Err(JobError::Panicked("a fault was injected".to_owned())),
-            };
-            Box::new(result)
-        };
+        let go_on = GoOn::<A>::new(move |state, end: Result<Result<R, JobError>, AskError>, cx| {
+            then(state, end.unwrap_or(Err(JobError::Lost)), cx)
+        });
         // It has no time-out of its own: threads know no ticks.
-        let key = ask(self, u64::MAX, Some(self.id()), Box::new(go_on));
-        let job = Job { client: Client::Ask(Ticket::new(key)), run: Box::new(run) };
+        let ticket = Ticket::new(self.note_ask(NEVER, go_on));
+        self.start_job(Job { client: Client::Ask(ticket), work: Work::blocking(job) });
+    }
+
+    /// Has a job done, when this call succeeds.
+    pub(super) fn start_job(&self, job: Job) {
         self.outbox().with(|outbox| outbox.act(Act::Job(job)));
     }
 }

@@ -13,18 +13,19 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::ask::{Answer, PendingAsk};
+use super::answers::{Answers, Leg};
+use super::ask::{AskKey, Asker, Outward};
 use super::exit::Order;
 use super::keyed::Keep;
 use super::naming::Change;
 use super::offload::Job;
-use super::returns::{Return, take_returns};
+use super::returns::{Return, Returned, WorldNo, bring, reason, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, BlockId, Kind};
 use crate::mailbox::{DeadLetter, Envelope, Lane, Segment, Shout};
 use crate::panics;
-use crate::wheel::{TimerKey, Wheel};
+use crate::wheel::Wheel;
 
 /// An exit to the outside world, made by [`Throng::outlet`](crate::Throng::outlet); may travel in messages.
 ///
@@ -56,16 +57,14 @@ pub(crate) enum Act {
     Change(Change),
     /// Run a job outside the tick.
     Job(Job),
-    /// End an ask with an answer.
-    Answer(Answer),
-    /// End an ask, for something that is no deed of a call.
+    /// End an ask from outside.
     Return(Return),
     /// Activate an actor of a kind for a message to its key: a [`Knock`](super::Knock) of that type.
     Knock(Kind, Box<dyn Any + Send>),
     /// Do something with a keyed actor's state.
     Keep(ActorId, Keep),
     /// Take in what the store of a kind has done.
-    Stored(Kind, Box<dyn Any + Send>),
+    Stored(Kind, Returned),
 }
 
 /// An actor to be stopped when the round ends. Apart from the other deeds, since there may be as many as
@@ -168,6 +167,7 @@ impl<A: Send + 'static> AnyBirths for Vec<Newborn<A>> {
 #[derive(Clone, Copy)]
 enum Deed {
     Mail { to: BlockId },
+    Answer { to: BlockId },
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
@@ -178,17 +178,20 @@ enum Deed {
     Order,
 }
 
-/// A [`Deed`] in four bytes, since one is noted for each message. A message is its receiver's block, whose
-/// highest bit is zero; the others have the highest bit set, then a number of their own, and their kind.
+/// A [`Deed`] in four bytes, since one is noted for each message. A message is its receiver's block, whose two
+/// highest bits are zero; an answer has the second bit set besides; the others have the highest bit set, then a
+/// number of their own, and their kind.
 #[derive(Clone, Copy)]
 struct Note(u32);
 
 impl Note {
     const OTHER: u32 = 1 << 31;
+    const ANSWER: u32 = 1 << 30;
 
     fn deed(self) -> Deed {
         if self.0 & Self::OTHER == 0 {
-            return Deed::Mail { to: BlockId::from_bits(self.0) };
+            let to = BlockId::from_bits(self.0 & !Self::ANSWER);
+            return if self.0 & Self::ANSWER == 0 { Deed::Mail { to } } else { Deed::Answer { to } };
         }
         let kind = self.0 as Kind;
         match (self.0 & !Self::OTHER) >> 16 {
@@ -209,6 +212,7 @@ impl From<Deed> for Note {
     fn from(deed: Deed) -> Self {
         let (number, kind) = match deed {
             Deed::Mail { to } => return Self(to.to_bits()),
+            Deed::Answer { to } => return Self(Self::ANSWER | to.to_bits()),
             Deed::Shout { kind } => (0, kind),
             Deed::Birth { kind } => (1, kind),
             Deed::Act => (2, 0),
@@ -250,13 +254,12 @@ pub(crate) struct Outbox {
     pub(crate) signals: Vec<Signal>,
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) timers: TimerDeeds,
-    /// Asks that this worker's handlers made, with their time-outs.
-    pub(crate) asks: Wheel<PendingAsk>,
-    /// The place of this outbox among those of the hub.
-    pub(crate) number: u32,
-    asks_made: u64,
-    /// Asks of the running call, and maybe of earlier ones.
-    asked: Vec<TimerKey>,
+    /// Ends of actors' asks.
+    answers: Answers,
+    /// Asks from outside with their time-outs; in the first outbox only.
+    pub(crate) outward: Wheel<Outward>,
+    /// Asks from outside, ever.
+    pub(crate) asked_from_outside: u64,
     /// Messages for actors of no type known here.
     pub(crate) unroutable: u64,
 }
@@ -266,6 +269,7 @@ impl Outbox {
     pub(crate) fn add_kind<A: HasMailbox>(&mut self) {
         self.lanes.push(LaneSlot::new::<A>());
         self.births.push(None);
+        self.answers.add_kind();
     }
 
     /// An empty outbox for the same actor types.
@@ -273,6 +277,7 @@ impl Outbox {
         Self {
             lanes: self.lanes.iter().map(LaneSlot::sibling).collect(),
             births: self.lanes.iter().map(|_| None).collect(),
+            answers: self.answers.sibling(),
             ..Self::default()
         }
     }
@@ -331,6 +336,7 @@ impl Outbox {
         if let (Some(mine), Some(theirs)) = (self.lanes[kind].lane_mut::<A>(), other.lanes[kind].lane_mut::<A>()) {
             std::mem::swap(&mut mine.shelf, &mut theirs.shelf);
         }
+        self.answers.swap_shelf(kind as Kind, &mut other.answers);
     }
 
     /// Sends a message to all actors of a kind.
@@ -370,27 +376,42 @@ impl Outbox {
         self.log.push(Deed::TimerCancelled.into());
     }
 
-    /// Notes an ask; returns the number of this outbox, and its place here.
-    pub(crate) fn ask(&mut self, due: u64, ask: PendingAsk) -> (u32, TimerKey) {
-        self.asks_made += 1;
-        let place = self.asks.set(due, PendingAsk { number: self.asks_made, ..ask });
-        if self.log.is_empty() {
-            self.asked.clear();
-        }
-        self.asked.push(place);
+    /// Notes that the running call asked.
+    #[inline]
+    pub(crate) fn note_ask(&mut self) {
         self.log.push(Deed::Ask.into());
-        (self.number, place)
     }
 
-    /// Asks made and not taken back.
-    pub(crate) fn asks_made(&self) -> u64 {
-        self.asks_made
+    /// Notes an ask from outside.
+    pub(crate) fn ask_from_outside(&mut self, world: WorldNo, due: u64, outward: Outward) -> AskKey {
+        self.asked_from_outside += 1;
+        AskKey { world, asker: Asker::Outside(self.outward.set(due, outward)) }
+    }
+
+    /// Answers an ask.
+    #[inline]
+    pub(crate) fn answer(&mut self, from: Option<ActorId>, back: Return) {
+        match back.key.asker {
+            Asker::Actor(asker, _) => {
+                self.answers.push(asker, from, back);
+                self.log.push(Deed::Answer { to: asker.block_id() }.into());
+            }
+            Asker::Outside(_) => self.act(Act::Return(back)),
+        }
+    }
+
+    /// Brings an ask to its end for something that is no deed of a call.
+    pub(crate) fn bring_in(&mut self, back: Return) {
+        match back.key.asker {
+            Asker::Actor(asker, _) => self.answers.push(asker, None, back),
+            Asker::Outside(_) => self.acts.push(Act::Return(back)),
+        }
     }
 
     /// Takes over which asks ended on this thread without a context.
     #[inline]
     pub(crate) fn take_returns(&mut self) {
-        take_returns(|back| self.acts.push(Act::Return(back)));
+        take_returns(|back| self.bring_in(back));
     }
 
     /// Notes an order about lives.
@@ -447,22 +468,25 @@ impl Outbox {
         }
     }
 
-    /// Takes back all that the running call did.
+    /// Takes back all that the running call did, but for its asks, which it counts: those are in the table of
+    /// the actor's block.
     #[cold]
-    pub(crate) fn roll_back(&mut self) {
+    pub(crate) fn roll_back(&mut self) -> usize {
+        let mut asks = 0;
         while let Some(note) = self.log.pop() {
             // What is dropped here may panic when it is dropped.
             let undone = panics::catch(|| match note.deed() {
                 Deed::Mail { to } => self.lanes[to.kind() as usize].lane.undo(to.block()),
+                Deed::Answer { to } => self.answers.pop(to).map_or((), take_back),
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
-                Deed::Act => drop(self.acts.pop()),
+                Deed::Act => match self.acts.pop() {
+                    Some(Act::Return(back)) => take_back(back),
+                    act => drop(act),
+                },
                 Deed::Stop => drop(self.stops.pop()),
                 Deed::Timer { kind } => self.timers.undo_set(kind),
-                Deed::Ask => {
-                    self.asks_made -= 1;
-                    drop(self.asked.pop().and_then(|place| self.asks.cancel(place)));
-                }
+                Deed::Ask => asks += 1,
                 Deed::TimerCancelled => {
                     self.timers.named.pop();
                 }
@@ -472,6 +496,7 @@ impl Outbox {
                 tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");
             }
         }
+        asks
     }
 
     fn undo_birth(&mut self, kind: Kind) {
@@ -489,24 +514,54 @@ impl Outbox {
         self.lanes[kind as usize].lane_mut::<A>().map(|lane| lane.shelf.take()).unwrap_or_default()
     }
 
-    /// Exchanges the mail for an empty segment if it is all there is: of one kind, for one block and from
-    /// one (which are returned), in one segment, and nothing else was done or noticed.
-    #[inline]
-    pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> Option<(u32, BlockId)> {
-        self.take_returns();
-        let is_all = self.dirty == [kind]
-            && self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0;
-        if is_all { self.lanes[kind as usize].lane_mut::<A>()?.exchange_only_segment(empty) } else { None }
+    /// An empty segment for ends of asks of a kind.
+    pub(crate) fn take_empty_answers(&mut self, kind: Kind) -> Segment<Return> {
+        self.answers.take_empty_segment(kind)
     }
 
-    /// Ends a run of exchanges, of which `empty` is left.
-    pub(crate) fn end_relay<A: HasMailbox>(&mut self, kind: Kind, empty: Segment<A::Msg>) {
+    /// Puts an emptied segment where the next ends of its type are written.
+    pub(crate) fn shelve_answers(&mut self, kind: Kind, segment: Segment<Return>) {
+        self.answers.shelve(kind, segment);
+    }
+
+    /// Exchanges the mail, or the ends of asks, for an empty segment if that is all there is: of one kind, for
+    /// one block and from one, in one segment, and nothing else was done or noticed.
+    #[inline]
+    pub(crate) fn exchange_only_segment<A: HasMailbox>(
+        &mut self,
+        kind: Kind,
+        mail: &mut Segment<A::Msg>,
+        answers: &mut Segment<Return>,
+    ) -> Leg {
+        self.take_returns();
+        if self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() != 0 {
+            return Leg::None;
+        }
+        let lane = self.lanes[kind as usize].lane_mut::<A>();
+        if self.answers.is_drained() {
+            let exchanged = if self.dirty == [kind] { lane.and_then(|lane| lane.exchange_only_segment(mail)) } else { None };
+            return exchanged.map_or(Leg::None, |(to, from)| Leg::Mail { to, from });
+        }
+        let no_mail = self.dirty.is_empty() || (self.dirty == [kind] && lane.is_some_and(|lane| lane.is_drained()));
+        let exchanged = if no_mail { self.answers.exchange_only_segment(kind, answers) } else { None };
+        exchanged.map_or(Leg::None, |(to, from)| Leg::Answers { to, from })
+    }
+
+    /// Ends a run of exchanges, of which `mail` and `answers` are left.
+    pub(crate) fn end_relay<A: HasMailbox>(&mut self, kind: Kind, mail: Segment<A::Msg>, answers: Segment<Return>) {
+        self.answers.end_relay(kind, answers);
         let Some(lane) = self.lanes[kind as usize].lane_mut::<A>() else { return };
-        lane.shelf.give(empty);
+        lane.shelf.give(mail);
         lane.end_relay();
         if lane.is_empty() {
             self.dirty.retain(|&dirty| dirty != kind);
         }
+    }
+
+    /// Hands every lane with ends of asks to `gather`.
+    #[inline]
+    pub(crate) fn gather_answers(&mut self, gather: impl FnMut(Kind, &mut Lane<Return>)) {
+        self.answers.gather(gather);
     }
 
     /// Hands every lane with mail to `gather`, in order of first use.
@@ -540,6 +595,11 @@ impl Outbox {
         let births: &mut dyn Any = &mut **births;
         births.downcast_mut::<Vec<Newborn<A>>>().map(std::mem::take).unwrap_or_default()
     }
+}
+
+/// An answer is not given after all.
+fn take_back(back: Return) {
+    bring(Return { key: back.key, end: Err(reason()) });
 }
 
 /// An outbox that a context writes through `&self`.

@@ -130,6 +130,11 @@ pub(crate) mod sealed {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
         fn schedule(self, registry: &Registry, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>);
+
+        /// The actor that it leads to now, if there is one.
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+        fn receiver(&self, registry: &Registry) -> Option<ActorId>;
     }
 }
 
@@ -146,6 +151,11 @@ impl<A: HasMailbox> sealed::Sealed<A::Msg> for ActorRef<A> {
     fn schedule(self, _: &Registry, outbox: &OutboxCell, spec: TimerSpec, load: Load<A::Msg>) {
         schedule::<A>(outbox, self.id, spec, load);
     }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn receiver(&self, _: &Registry) -> Option<ActorId> {
+        Some(self.id)
+    }
 }
 
 impl<M> Destination<M> for Recipient<M> {}
@@ -159,6 +169,11 @@ impl<M> sealed::Sealed<M> for Recipient<M> {
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
     fn schedule(self, _: &Registry, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>) {
         (self.schedule)(outbox, self.id, spec, load);
+    }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn receiver(&self, _: &Registry) -> Option<ActorId> {
+        Some(self.id)
     }
 }
 

@@ -7,7 +7,6 @@
 //! the world's desk, which is emptied at the next tick edge. So the order of what comes back within a tick
 //! does not depend on threads.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -15,11 +14,18 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ask::{AskError, AskKey};
 use crate::mailbox::DeadReason;
+use crate::parcel::Parcel;
+
+/// Answers of up to so many words travel without an allocation.
+const ANSWER_WORDS: usize = 3;
 
 /// The end of an ask: an answer, or why there is none.
-pub(crate) type End = Result<Box<dyn Any + Send>, AskError>;
+pub(crate) type End = Result<Returned, AskError>;
+/// What came back.
+pub(crate) type Returned = Parcel<ANSWER_WORDS>;
 
 /// The end of an ask, with its key.
+#[derive(Debug)]
 pub(crate) struct Return {
     pub(crate) key: AskKey,
     pub(crate) end: End,
@@ -35,8 +41,8 @@ thread_local! {
     static AT_WORK_FOR: Cell<WorldNo> = const { Cell::new(NOWHERE) };
     static ANY: Cell<bool> = const { Cell::new(false) };
     static RETURNS: RefCell<Vec<Return>> = const { RefCell::new(Vec::new()) };
-    /// Why whatever is dropped now ends.
-    static REASON: Cell<AskError> = const { Cell::new(AskError::NoReply) };
+    /// Why whatever is dropped now ends; `None` if its holder just drops it.
+    static REASON: Cell<Option<DeadReason>> = const { Cell::new(None) };
 }
 
 /// What other threads brought back, by world.
@@ -136,18 +142,18 @@ impl Drop for AtWork {
 
 /// The error that an ask ends with whose reply is dropped now.
 pub(super) fn reason() -> AskError {
-    REASON.try_with(Cell::get).unwrap_or(AskError::NoReply)
+    match REASON.try_with(Cell::get).unwrap_or(None) {
+        None => AskError::NoReply,
+        Some(DeadReason::Unknown | DeadReason::NoState) => AskError::NoActor,
+        Some(DeadReason::Stopped) => AskError::Stopped,
+        Some(DeadReason::NotLoaded) => AskError::NotLoaded,
+        Some(_) => AskError::Undelivered,
+    }
 }
 
 /// Drops something because its receiver cannot have it, which is what an ask in it ends with.
 pub(crate) fn drop_because<R>(reason: DeadReason, drop: impl FnOnce() -> R) -> R {
-    let reason = match reason {
-        DeadReason::Unknown | DeadReason::NoState => AskError::NoActor,
-        DeadReason::Stopped => AskError::Stopped,
-        DeadReason::NotLoaded => AskError::NotLoaded,
-        _ => AskError::Undelivered,
-    };
-    let before = REASON.replace(reason);
+    let before = REASON.replace(Some(reason));
     let result = drop();
     REASON.set(before);
     result

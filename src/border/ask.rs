@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::inlet::{Inbound, Inlet, TrySendError};
-use crate::actor::{ASK_TICKS_DEFAULT, AskError, Destination, Outward, ReplyTo, Turn, WorldNo, ask, typed, works_for};
+use crate::actor::{ASK_TICKS_DEFAULT, AskError, Destination, Outward, ReplyTo, Turn, WorldNo, typed, works_for};
 use crate::panics;
 
 /// Where the answer is put.
@@ -126,7 +126,7 @@ where
     fn post(self: Box<Self>, host: &Turn<'_>) {
         let Self { to, make, ticks, owed } = *self;
         let outward = Outward(Box::new(move |end| owed.put(typed(end))));
-        let key = ask(host, host.tick().saturating_add(ticks), None, Box::new(outward));
+        let key = host.note_ask_from_outside(host.tick().saturating_add(ticks), outward);
         match panics::catch(|| make(ReplyTo::new(key))) {
             Ok(msg) => to.deliver(host.registry(), host.outbox(), None, msg),
             Err(panic) => tracing::warn!(panic, "the message of an ask from outside panicked when it was made"),

@@ -14,6 +14,8 @@ mod inlet;
 mod offload;
 mod outlet;
 mod pace;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 pub use ask::PendingReply;
 pub use inlet::{Inlet, SendError, TrySendError};

@@ -6,7 +6,6 @@
 //! tick at whose edge they are there. A log of which result came in with which tick makes a run repeatable:
 //! replayed, the jobs run at the edges that the log names.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +14,11 @@ use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
-use crate::actor::{Act, AskKey, Client, Go, Job, Return};
+#[cfg(feature = "tokio")]
+use super::tokio::Runtime;
+#[cfg(feature = "tokio")]
+use crate::actor::AskError;
+use crate::actor::{Act, AskKey, Client, End, Go, Job, Return, Work};
 use crate::id::Kind;
 use crate::systems::{Engine, JobLog, JobMode, ThrongOptions};
 
@@ -23,35 +26,38 @@ use crate::systems::{Engine, JobLog, JobMode, ThrongOptions};
 const STORE_THREADS: usize = 2;
 
 /// Where a result goes.
-enum Goal {
+#[derive(Clone, Copy)]
+pub(super) enum Goal {
     Ask(AskKey),
     /// The keyed actors of a kind.
     Store(Kind),
 }
 
-type Run = Box<dyn FnOnce(Go) -> Box<dyn Any + Send> + Send>;
-
 /// A job under way.
 struct Started {
     number: u64,
     goal: Goal,
-    run: Run,
+    work: Work,
 }
 
 /// The result of a job.
-struct Done {
-    number: u64,
-    act: Act,
+pub(super) struct Done {
+    pub(super) number: u64,
+    pub(super) goal: Goal,
+    pub(super) end: End,
 }
 
-impl Started {
-    fn end(self, go: Go) -> Done {
-        let Self { number, goal, run } = self;
-        let act = match goal {
-            Goal::Ask(key) => Act::Return(Return { key, end: Ok(run(go)) }),
-            Goal::Store(kind) => Act::Stored(kind, run(go)),
-        };
-        Done { number, act }
+/// A job that a thread runs.
+struct Todo {
+    number: u64,
+    goal: Goal,
+    run: Box<dyn FnOnce(Go) -> End + Send>,
+    go: Go,
+}
+
+impl Todo {
+    fn end(self) -> Done {
+        Done { number: self.number, goal: self.goal, end: (self.run)(self.go) }
     }
 }
 
@@ -81,6 +87,12 @@ pub(crate) struct JobCrew {
     pool: Option<Pool>,
     /// Made with the first job of a store. Those of asks may take long; states do not wait for them.
     store_pool: Option<Pool>,
+    #[cfg(feature = "tokio")]
+    runtime: Runtime,
+    /// Results of jobs that run elsewhere.
+    done: (Sender<Done>, Receiver<Done>),
+    /// And of those for stores.
+    stored: (Sender<Done>, Receiver<Done>),
     /// Without threads: jobs that wait for their tick.
     waiting: BTreeMap<u64, Started>,
     /// Jobs that were refused; told with the next tick.
@@ -92,22 +104,21 @@ pub(crate) struct JobCrew {
 }
 
 struct Pool {
-    jobs: Sender<(Started, Go)>,
-    done: Receiver<Done>,
+    jobs: Sender<Todo>,
 }
 
 impl Pool {
     /// Threads that end when the pool is dropped, each after its job.
-    fn start(name: &str, threads: usize) -> Self {
-        let ((jobs, todo), (results, done)) = (unbounded::<(Started, Go)>(), unbounded());
+    fn start(name: &str, threads: usize, results: &Sender<Done>) -> Self {
+        let (jobs, todo) = unbounded::<Todo>();
         for number in 0..threads.max(1) {
             let (todo, results) = (todo.clone(), results.clone());
-            let work = move || todo.into_iter().map(|(job, go)| job.end(go)).all(|done| results.send(done).is_ok());
+            let work = move || todo.into_iter().map(Todo::end).all(|done| results.send(done).is_ok());
             if let Err(error) = std::thread::Builder::new().name(format!("throng-{name}-{number}")).spawn(work) {
                 tracing::error!(%error, number, "a thread for jobs could not be started");
             }
         }
-        Self { jobs, done }
+        Self { jobs }
     }
 }
 
@@ -123,6 +134,10 @@ impl JobCrew {
             started: 0,
             pool: None,
             store_pool: None,
+            #[cfg(feature = "tokio")]
+            runtime: Runtime::new(options.tokio_handle.clone()),
+            done: unbounded(),
+            stored: unbounded(),
             waiting: BTreeMap::new(),
             refused: Vec::new(),
             log: None,
@@ -143,29 +158,50 @@ impl JobCrew {
             Client::Ask(ticket) => Goal::Ask(ticket.redeem()),
             Client::Store(kind) => Goal::Store(kind),
         };
-        let started = Started { number, goal, run: job.run };
+        let started = Started { number, goal, work: job.work };
         // A store has few jobs at a time by itself.
-        let is_full = self.in_flight >= self.in_flight_max && matches!(started.goal, Goal::Ask(_));
+        let is_full = self.in_flight >= self.in_flight_max && matches!(goal, Goal::Ask(_));
         self.in_flight += 1;
         if is_full {
-            return self.refused.push(started.end(Go::Refuse));
-        }
-        if self.mode != JobMode::Threads {
+            let refused = self.end_here(started, Go::Refuse);
+            self.refused.push(refused);
+        } else if self.mode == JobMode::Threads {
+            self.send_off(started);
+        } else {
             self.waiting.insert(number, started);
-            return;
         }
+    }
+
+    /// Starts a job elsewhere.
+    fn send_off(&mut self, Started { number, goal, work }: Started) {
         let go = self.go(number);
-        let pool = match started.goal {
-            Goal::Ask(_) => self.pool.get_or_insert_with(|| Pool::start("job", self.threads)),
-            Goal::Store(_) => {
-                self.stores_at_work += 1;
-                self.store_pool.get_or_insert_with(|| Pool::start("store", STORE_THREADS))
+        match work {
+            Work::Blocking(run) => {
+                let todo = Todo { number, goal, run, go };
+                let pool = match goal {
+                    Goal::Ask(_) => self.pool.get_or_insert_with(|| Pool::start("job", self.threads, &self.done.0)),
+                    Goal::Store(_) => self.store_pool.get_or_insert_with(|| Pool::start("store", STORE_THREADS, &self.stored.0)),
+                };
+                match pool.jobs.send(todo) {
+                    Ok(()) => self.stores_at_work += usize::from(matches!(goal, Goal::Store(_))),
+                    Err(unsent) => self.refused.push(Todo { go: Go::Refuse, ..unsent.into_inner() }.end()),
+                }
             }
-        };
-        if let Err(unsent) = pool.jobs.send((started, go)) {
-            let (unsent, _) = unsent.into_inner();
-            self.stores_at_work -= usize::from(matches!(unsent.goal, Goal::Store(_)));
-            self.refused.push(unsent.end(Go::Refuse));
+            #[cfg(feature = "tokio")]
+            Work::Future(make) => self.runtime.start(number, goal, make(go), self.done.0.clone()),
+        }
+    }
+
+    /// Does a job on this thread.
+    fn end_here(&mut self, Started { number, goal, work }: Started, go: Go) -> Done {
+        match work {
+            Work::Blocking(run) => Todo { number, goal, run, go }.end(),
+            #[cfg(feature = "tokio")]
+            Work::Future(make) => {
+                let (result, done) = unbounded();
+                self.runtime.start(number, goal, make(go), result);
+                done.recv().unwrap_or(Done { number, goal, end: Err(AskError::NoReply) })
+            }
         }
     }
 
@@ -179,7 +215,7 @@ impl JobCrew {
     }
 
     /// What comes in with this tick.
-    fn take_done(&mut self, tick: u64) -> Vec<Act> {
+    fn take_done(&mut self, tick: u64) -> Vec<Done> {
         let mut done = std::mem::take(&mut self.refused);
         let due: VecDeque<u64> = match &self.mode {
             JobMode::Threads => VecDeque::new(),
@@ -189,26 +225,25 @@ impl JobCrew {
         for number in due {
             if let Some(job) = self.waiting.remove(&number) {
                 let go = self.go(number);
-                done.push(job.end(go));
+                done.push(self.end_here(job, go));
             }
         }
-        done.extend(self.pool.iter().flat_map(|pool| pool.done.try_iter()));
+        done.extend(self.done.1.try_iter());
         let before = done.len();
-        done.extend(self.store_pool.iter().flat_map(|pool| pool.done.try_iter()));
+        done.extend(self.stored.1.try_iter());
         self.stores_at_work -= done.len() - before;
         self.in_flight -= done.len();
         if let Some(log) = &mut self.log {
             done.iter().for_each(|done| log.note(tick, done.number));
         }
-        done.into_iter().map(|done| done.act).collect()
+        done
     }
 
     /// Waits until a store has done something, for so long at most. Does nothing if it has nothing to do.
     pub(crate) fn wait_for_store(&self, at_most: Duration) {
-        if let Some(pool) = self.store_pool.as_ref().filter(|_| self.stores_at_work > 0) {
+        if self.stores_at_work > 0 {
             let mut select = Select::new();
-            select.recv(&pool.done);
-            // If its threads are gone, it is over at once.
+            select.recv(&self.stored.1);
             let _ = select.ready_timeout(at_most);
         }
     }
@@ -220,7 +255,12 @@ pub(super) fn take_results(engine: &mut Engine, world: &mut World) {
     let mut crew = jobs.get();
     if crew.in_flight > 0 {
         let tick = engine.hub.tick;
-        engine.hub.acts.extend(crew.take_done(tick));
+        for Done { goal, end, .. } in crew.take_done(tick) {
+            match goal {
+                Goal::Ask(key) => engine.hub.bring_in(Return { key, end }),
+                Goal::Store(kind) => engine.hub.acts.extend(end.ok().map(|done| Act::Stored(kind, done))),
+            }
+        }
     }
 }
 

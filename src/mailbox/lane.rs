@@ -213,10 +213,10 @@ impl<M> Lane<M> {
         self.bodies[block].full.len() * segment_messages::<M>() + self.tails[block].segment.len()
     }
 
-    /// Drops the last message pushed to `block`.
-    pub(crate) fn pop(&mut self, block: u32) {
+    /// Takes back the last message pushed to `block`.
+    pub(crate) fn pop(&mut self, block: u32) -> Option<M> {
         let place = block as usize;
-        let Some(tail) = self.tails.get_mut(place) else { return };
+        let tail = self.tails.get_mut(place)?;
         let popped = tail.segment.pop();
         if tail.segment.is_empty() {
             let before = self.bodies[place].full.pop().unwrap_or_default();
@@ -230,7 +230,7 @@ impl<M> Lane<M> {
         if sources.pop_if(|last| last.first as usize >= len).is_some() {
             self.tails[place].source = sources.last().map_or(BlockId::NONE, |last| last.block);
         }
-        drop(popped);
+        popped.map(|packed| packed.msg)
     }
 
     /// Appends a message to every actor of the type.
@@ -303,6 +303,16 @@ impl<M> Lane<M> {
             std::mem::swap(&mut tail.segment, empty);
             (block, tail.source)
         })
+    }
+
+    /// Whether it is empty, but for a bucket whose segment was exchanged.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        match self.touched.as_slice() {
+            [] => self.shouts.is_empty(),
+            &[block] => self.shouts.is_empty() && self.bucket_len(block as usize) == 0,
+            _ => false,
+        }
     }
 
     /// Restores the invariants after segments were exchanged.

@@ -30,3 +30,12 @@ pub(crate) struct Registry {
     pub(crate) pools: Pools,
     pub(crate) keys: Directories,
 }
+
+impl Registry {
+    /// An actor has stopped.
+    pub(crate) fn release(&mut self, actor: crate::id::ActorId) {
+        self.names.release(actor);
+        self.pools.release(actor);
+        self.keys.release(actor);
+    }
+}

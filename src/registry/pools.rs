@@ -1,6 +1,7 @@
 //! Pools: interchangeable actors, by number.
 
-use std::hash::Hash;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash};
 
 use crate::digest::Digester;
 use crate::id::ActorId;
@@ -10,8 +11,10 @@ use crate::id::ActorId;
 pub(crate) struct Members {
     /// By place. Who takes over a place takes over its keys.
     pub(crate) ids: Vec<ActorId>,
-    /// Messages that waited in each mailbox; kept up to date once a router asks.
+    /// Messages that waited in each mailbox; empty if none did.
     pub(crate) waiting: Vec<u32>,
+    /// Places whose member has stopped.
+    pub(crate) vacant: Vec<u32>,
     /// How many there are to be.
     pub(crate) wanted: usize,
 }
@@ -20,11 +23,15 @@ pub(crate) struct Members {
 #[derive(Debug, Default)]
 pub(crate) struct Pools {
     pub(crate) entries: Vec<Members>,
+    /// Pool and place of each member. Looked up, never iterated for a result.
+    places: HashMap<ActorId, (u32, u32), BuildHasherDefault<Digester>>,
+    /// Pools that are to be tended, each maybe more than once.
+    pub(crate) changed: Vec<u32>,
 }
 
 impl Pools {
     pub(crate) fn open(&mut self, wanted: usize) -> u32 {
-        self.entries.push(Members { ids: Vec::new(), waiting: Vec::new(), wanted });
+        self.entries.push(Members { ids: Vec::new(), waiting: Vec::new(), vacant: Vec::new(), wanted });
         self.entries.len() as u32 - 1
     }
 
@@ -35,6 +42,27 @@ impl Pools {
     pub(crate) fn resize(&mut self, pool: u32, wanted: usize) {
         if let Some(members) = self.entries.get_mut(pool as usize) {
             members.wanted = wanted;
+            self.changed.push(pool);
+        }
+    }
+
+    /// Notes who holds a place.
+    pub(crate) fn enter(&mut self, pool: u32, place: usize, member: ActorId) {
+        self.places.insert(member, (pool, place as u32));
+    }
+
+    /// An actor loses its place since the pool shrinks.
+    pub(crate) fn strike(&mut self, member: ActorId) {
+        self.places.remove(&member);
+    }
+
+    /// An actor has stopped: its place is to be filled, if it had one.
+    pub(crate) fn release(&mut self, actor: ActorId) {
+        if !self.places.is_empty()
+            && let Some((pool, place)) = self.places.remove(&actor)
+        {
+            self.entries[pool as usize].vacant.push(place);
+            self.changed.push(pool);
         }
     }
 

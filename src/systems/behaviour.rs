@@ -19,14 +19,13 @@ use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 
-use super::asks::{self, EndedAsk};
 use super::config::{ActorConfig, Fresh};
 use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn, Undelivered,
-    Wish, drop_because,
+    Actor, ActorFailure, AskTables, Asker, Batch, Claim, Context, End, ExitReason, Failure, FailureKind, GoOn, Handled, HasMailbox,
+    Newborn, Notice, Nursery, Return, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
 };
 use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
@@ -104,10 +103,13 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
         Err(Some(notice))
     }
 
-    /// Lets actors go on whose asks are over; leaves those there who cannot run now.
-    fn go_on(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, ended: &mut Vec<EndedAsk>) {
-        ended.clear();
+    /// The pending asks of its actors, if they can ask.
+    fn asks(&mut self) -> Option<&mut dyn TypeAsks> {
+        None
     }
+
+    /// An actor is restarted: the asks that it made until now are another state's.
+    fn forget_asks(&mut self, _id: ActorId) {}
 
     /// Feeds an actor's state to a digest.
     fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
@@ -151,6 +153,8 @@ pub(crate) struct ActorBehaviour<A: Actor> {
     state: ComponentId,
     /// Each worker's parameters.
     locals: Vec<SystemState<A::Params>>,
+    /// Pending asks of its actors.
+    asks: AskTables<A>,
     /// How to make fresh state for actors that were spawned with a factory, by slot.
     factories: Vec<Option<Fresh<A>>>,
     /// Actors whose `started` has not run yet.
@@ -173,7 +177,15 @@ impl<A: Actor> ActorBehaviour<A> {
             return Err(refuse("they defer changes to the world (`Commands`), which handlers may not make".to_owned()));
         }
         let state = <&mut A as WorldQuery>::init_state(world);
-        Ok(Self { config, state, locals: vec![params], factories: Vec::new(), unstarted: Vec::new(), reported: false })
+        Ok(Self {
+            config,
+            state,
+            locals: vec![params],
+            asks: AskTables::default(),
+            factories: Vec::new(),
+            unstarted: Vec::new(),
+            reported: false,
+        })
     }
 
     fn factory(&self, id: ActorId) -> Option<&Fresh<A>> {
@@ -181,7 +193,7 @@ impl<A: Actor> ActorBehaviour<A> {
     }
 
     /// Whether the world has what the handlers read. Reports once when it has not.
-    pub(super) fn params_are_there(&mut self, world: &World) -> bool {
+    fn params_are_there(&mut self, world: &World) -> bool {
         match self.locals[0].get(world) {
             Ok(_) => {
                 self.reported = false;
@@ -197,21 +209,28 @@ impl<A: Actor> ActorBehaviour<A> {
         }
     }
 
+    /// Makes room for the asks of all actors that there are.
+    fn fit_asks(&mut self, hub: &Hub) {
+        let nursery = hub.kinds.get(&std::any::TypeId::of::<A>()).map(|&kind| &hub.nurseries[kind as usize]);
+        self.asks.fit(nursery.map_or(0, Nursery::slots));
+    }
+
     /// Runs hooks on the calling thread. What they send leaves from the first outbox.
-    pub(super) fn with_context<R>(
+    fn with_context<R>(
         &mut self,
         world: &mut World,
         hub: &mut Hub,
         run: impl FnOnce(&Context<'_, A>, UnsafeWorldCell<'_>) -> R,
     ) -> Option<R> {
         hub.sessions += 1;
-        hub.moment += 1;
+        self.fit_asks(hub);
         let (env, outbox) = hub.desk();
         let world = world.as_unsafe_world_cell();
         // SAFETY: the world is borrowed exclusively; `run` touches states of `A` only, which the
         // parameters do not read (checked in `new`).
         let params = unsafe { self.locals[0].get_unchecked(world) }.ok()?;
-        let context = Context::<A>::new(Turn::new(outbox, env, &[], ActorId::new(0, 0, 1)), &params);
+        // SAFETY: no pass runs, so this thread has all blocks to itself.
+        let context = unsafe { Context::<A>::new(Turn::new(outbox, env, &[], ActorId::new(0, 0, 1)), &params, &self.asks) };
         let result = run(&context, world);
         drop(params);
         hub.collect(1);
@@ -228,8 +247,9 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
         Err(panic) => Err(panic),
     };
     if result.is_err() {
-        context.outbox().with(crate::actor::Outbox::roll_back);
+        context.roll_back();
     }
+    context.begin_later();
     let wish = context.take_wish();
     panics::drop_quietly(context.take_postponed());
     result.map(|()| wish)
@@ -247,9 +267,12 @@ fn call_start<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce
         (Ok(_), Some(reason)) => Start::Failed(reason),
         (Ok(Err(error)), None) => Start::Failed(ExitReason::Error(error.to_string().into())),
         (Ok(Ok(())), None) if wish.ignore() => Start::Ignored,
-        (Ok(Ok(())), None) => return Ok(wish),
+        (Ok(Ok(())), None) => {
+            context.begin_later();
+            return Ok(wish);
+        }
     };
-    context.outbox().with(crate::actor::Outbox::roll_back);
+    context.roll_back();
     Err(begun)
 }
 
@@ -286,21 +309,10 @@ fn close<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
 /// # Safety
 ///
 /// Nothing else refers to that state.
-pub(super) unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<Mut<'w, A>> {
+unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<Mut<'w, A>> {
     let entity = roster.slots.entry(id).ok()?.entity;
     // SAFETY: promised by the caller.
     unsafe { world.get_entity(entity).ok()?.get_mut::<A>() }
-}
-
-/// The mailbox of a live actor.
-///
-/// # Safety
-///
-/// Nothing else changes that mailbox.
-pub(super) unsafe fn cell_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<&'w Mailbox<A>> {
-    let entity = roster.slots.entry(id).ok()?.entity;
-    // SAFETY: promised by the caller.
-    unsafe { world.get_entity(entity).ok()?.get::<Mailbox<A>>() }
 }
 
 impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
@@ -313,8 +325,9 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         if !self.unstarted.is_empty() {
             self.start_late(world, hub, roster);
         }
+        self.fit_asks(hub);
         let sight = Sight { cell_component, state: &self.state };
-        run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew, &mut self.locals, sight, SystemState::new);
+        run_pass::<A, &'static mut A, _>(world, hub, roster, &ActorCrew { asks: &self.asks }, &mut self.locals, sight, SystemState::new);
         true
     }
 
@@ -389,6 +402,7 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     }
 
     fn forget(&mut self, id: ActorId) {
+        self.asks.bury(id);
         if let Some(factory) = self.factories.get_mut(id.slot() as usize) {
             *factory = None;
         }
@@ -483,8 +497,12 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         result
     }
 
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, ended: &mut Vec<EndedAsk>) {
-        asks::go_on(self, world, hub, roster, ended);
+    fn asks(&mut self) -> Option<&mut dyn TypeAsks> {
+        Some(&mut self.asks)
+    }
+
+    fn forget_asks(&mut self, id: ActorId) {
+        self.asks.forget(id);
     }
 
     fn digest(&self, world: &World, entity: Entity, digester: &mut Digester) {
@@ -646,9 +664,11 @@ fn report_mishaps<A>(hub: &mut Hub, id: ActorId, mishaps: impl IntoIterator<Item
 }
 
 /// Workers that call [`Actor::handle`].
-struct ActorCrew;
+struct ActorCrew<'a, A: Actor> {
+    asks: &'a AskTables<A>,
+}
 
-impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
+impl<A: Actor> Crew<A, &'static mut A> for ActorCrew<'_, A> {
     const PINNED: bool = A::PINNED;
 
     type Local = SystemState<A::Params>;
@@ -657,7 +677,8 @@ impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
         // SAFETY: the parameters are read-only and do not read `A` (checked at registration); the caller
         // grants everything else.
         let params = unsafe { local.get_unchecked(world) }.expect("invariant: the pass began with the parameters there");
-        let context = Context::new(turn, &params);
+        // SAFETY: the shift runs actors of its own blocks only.
+        let context = unsafe { Context::new(turn, &params, self.asks) };
         panics::quietly(|| shift.run(&ActorReceiver { context }));
     }
 }
@@ -668,6 +689,7 @@ struct ActorReceiver<'a, A: Actor> {
 
 impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     const BATCH: bool = A::BATCH;
+    type GoOn = GoOn<A>;
 
     #[inline]
     fn turn(&self) -> &Turn<'_> {
@@ -690,5 +712,36 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
 
     fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)> {
         self.context.take_postponed()
+    }
+
+    #[inline]
+    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<GoOn<A>> {
+        let Asker::Actor(_, place) = back.key.asker else { return None };
+        // SAFETY: promised by the caller.
+        match unsafe { self.context.claim(asker, place, back.end.is_ok(), can_run) } {
+            Claim::GoOn(go_on) => Some(go_on),
+            Claim::Over => None,
+        }
+    }
+
+    #[inline]
+    fn go_on(&self, mut state: Mut<'_, A>, go_on: GoOn<A>, end: End) -> Handled {
+        go_on.run(&mut state, end, &self.context)
+    }
+
+    fn roll_back(&self) {
+        self.context.roll_back();
+    }
+
+    fn begin_next(&self, mut state: Mut<'_, A>) -> Option<Handled> {
+        self.context.begin_next(&mut state)
+    }
+
+    fn drop_started(&self) {
+        self.context.drop_started();
+    }
+
+    fn take_turns(&self) -> i32 {
+        self.context.take_turns()
     }
 }

@@ -9,7 +9,6 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::world::World;
 
-use super::asks::AskStats;
 use super::behaviour::{Behaviour, Unhandled};
 use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
@@ -20,7 +19,7 @@ use super::lives::{LifeStep, Lives};
 use super::pools::Grow;
 use super::tick::WakeList;
 use super::timers::Timers;
-use crate::actor::{Actor, ActorRefs, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
+use crate::actor::{Actor, ActorRefs, AskStats, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
 use crate::digest::Digester;
 use crate::error::{RegisterError, SpawnError};
 use crate::id::{ActorId, KINDS_MAX, Kind};
@@ -60,6 +59,8 @@ pub struct ThrongOptions {
     job_mode: JobMode,
     job_threads: usize,
     jobs_max: usize,
+    #[cfg(feature = "tokio")]
+    pub(crate) tokio_handle: Option<tokio::runtime::Handle>,
 }
 
 impl ThrongOptions {
@@ -76,6 +77,8 @@ impl ThrongOptions {
             job_mode: JobMode::Threads,
             job_threads: JOB_THREADS_DEFAULT,
             jobs_max: JOBS_MAX_DEFAULT,
+            #[cfg(feature = "tokio")]
+            tokio_handle: None,
         }
     }
 
@@ -130,6 +133,16 @@ impl ThrongOptions {
     #[must_use]
     pub fn jobs_max(mut self, jobs: usize) -> Self {
         self.jobs_max = jobs;
+        self
+    }
+
+    /// Sets the Tokio runtime for the futures of [`This::outside`](crate::This::outside); without it, one of our own
+    /// is started with the first future. With [`JobMode::Inline`] and [`JobMode::Replay`] ticks must not run on the
+    /// only thread of that runtime.
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn tokio(mut self, handle: tokio::runtime::Handle) -> Self {
+        self.tokio_handle = Some(handle);
         self
     }
 
@@ -458,7 +471,7 @@ impl Engine {
             stats.timers += runner.timers().len();
         }
         stats.ticks = self.hub.tick;
-        stats.asks = self.hub.ask_stats();
+        stats.asks = self.ask_stats();
         stats.unroutable = self.hub.unroutable;
         stats
     }
@@ -473,7 +486,7 @@ impl Engine {
             runner.digest(world, &mut digester);
         }
         self.lives.digest(&mut digester);
-        self.hub.digest_asks(&mut digester);
+        self.digest_asks(&mut digester);
         self.digest_registry(&mut digester);
         self.digest_keyed(&mut digester);
         for nursery in &self.hub.nurseries {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rayon::ThreadPool;
 
 use super::asks::Asks;
-use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Signal, Stop, TurnEnv, WorldNo};
+use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Return, Signal, Stop, TurnEnv, WorldNo};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::registry::Registry;
@@ -56,8 +56,6 @@ pub(crate) struct Hub {
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) unroutable: u64,
     pub(crate) world: WorldNo,
-    /// Counts passes and sessions of hooks.
-    pub(crate) moment: u64,
     pub(crate) tick: u64,
     pub(crate) round: u32,
     /// Actors that have stopped or were lost since the world began.
@@ -98,7 +96,6 @@ impl Hub {
             dead: Vec::new(),
             unroutable: 0,
             world: WorldNo::default(),
-            moment: 0,
             tick: 0,
             round: 0,
             ended: 0,
@@ -151,7 +148,6 @@ impl Hub {
             tick_period: self.tick_period,
             world: self.world,
             registry: &self.registry,
-            moment: self.moment,
         }
     }
 
@@ -187,10 +183,12 @@ impl Hub {
 
     /// Takes over which asks ended on this thread without a context.
     pub(crate) fn take_returns(&mut self) {
-        let Self { outboxes, acts, .. } = self;
-        let first = outboxes[0].get_mut();
-        first.take_returns();
-        acts.append(&mut first.acts);
+        self.outboxes[0].get_mut().take_returns();
+    }
+
+    /// Brings asks to their end with the next round.
+    pub(crate) fn bring_in(&mut self, back: Return) {
+        self.outboxes[0].get_mut().bring_in(back);
     }
 
     /// Gives unused positions of the pass back, type by type.
@@ -207,7 +205,7 @@ impl Hub {
     }
 
     pub(crate) fn has_deeds(&self) -> bool {
-        !self.acts.is_empty() || !self.stops.is_empty() || !self.orders.is_empty() || !self.signals.is_empty() || !self.asks.is_quiet()
+        !self.acts.is_empty() || !self.stops.is_empty() || !self.orders.is_empty() || !self.signals.is_empty()
     }
 }
 

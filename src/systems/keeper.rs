@@ -8,16 +8,17 @@ use bevy_ecs::component::ComponentId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
-use super::asks::EndedAsk;
 use super::behaviour::{Beginning, Behaviour, Ending};
 use super::hub::Hub;
 use super::mail::MailSystem;
 use super::node::Place;
 use super::timers::TypeTimers;
-use crate::actor::{ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Timer, Undelivered, drop_because};
+use crate::actor::{
+    ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Return, Signal, Timer, TypeAsks, Undelivered, drop_because,
+};
 use crate::digest::Digester;
 use crate::id::ActorId;
-use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, Lane, MailStats, MailboxConfig};
 use crate::panics;
 use crate::supervision::{RestartIntensity, Start, Verdict};
 use crate::wheel::Wheel;
@@ -33,7 +34,10 @@ pub(crate) trait Runner: Send {
     fn digest(&mut self, world: &mut World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
+    fn take_over_answers(&mut self, lane: &mut Lane<Return>);
     fn take_births(&mut self, outbox: &mut Outbox);
+    /// The pending asks of the type's actors, if they can ask.
+    fn asks(&mut self) -> Option<&mut dyn TypeAsks>;
     fn timers(&mut self) -> &mut dyn TypeTimers;
     fn has_mail(&self) -> bool;
     fn begin_round(&mut self);
@@ -63,10 +67,12 @@ pub(crate) trait Runner: Send {
     /// Offers a bounced message to its sender; `Err` if it was not taken, with it if it is still there.
     fn undelivered(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, notice: Undelivered) -> Result<(), Option<Undelivered>>;
     fn all_ids(&self) -> Vec<ActorId>;
+    /// Whether a message of another's waits in an actor's mailbox. O(messages in it).
+    fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool;
+    /// Whether mail waits in mailboxes of the type.
+    fn has_kept(&self) -> bool;
     /// Messages that wait in an actor's mailbox.
     fn queued(&self, world: &mut World, id: ActorId) -> u32;
-    /// Lets actors go on whose asks are over; leaves those there who cannot run now.
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: &mut Vec<EndedAsk>);
 }
 
 pub(crate) struct Keeper<A: HasMailbox> {
@@ -111,6 +117,7 @@ impl<A: HasMailbox> Keeper<A> {
     fn resume(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, keep_mailbox: bool) {
         let resumed = self.with_held(world, id, |held| {
             held.life = Life::Running;
+            held.turns = 0;
             let drops = !keep_mailbox && !held.kept.is_empty();
             let dropped = drops.then(|| Box::new(Held { kept: std::mem::take(&mut held.kept), ..Held::default() }));
             (dropped, held.kept.has_due() || !held.parked.is_empty())
@@ -198,6 +205,14 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.take_over(lane);
     }
 
+    fn take_over_answers(&mut self, lane: &mut Lane<Return>) {
+        self.roster.answers.take_over(lane);
+    }
+
+    fn asks(&mut self) -> Option<&mut dyn TypeAsks> {
+        self.behaviour.asks()
+    }
+
     fn take_births(&mut self, outbox: &mut Outbox) {
         let kind = self.roster.kind;
         self.roster.births.append(&mut outbox.take_births::<A>(kind));
@@ -241,6 +256,9 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn begin(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, with: Beginning<'_>, keep_mailbox: bool) -> Start {
+        if with.failure.is_some() {
+            self.behaviour.forget_asks(id);
+        }
         let begun = self.behaviour.begin(world, hub, &mut self.roster, id, with);
         if begun == Start::Running && with.failure.is_some() {
             self.resume(world, hub, id, keep_mailbox);
@@ -284,8 +302,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
                 self.set_place(id, Place::NONE);
                 hub.family.remove(id);
                 hub.ended += 1;
-                hub.registry.names.release(id);
-                hub.registry.keys.release(id);
+                hub.registry.release(id);
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -307,8 +324,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             self.set_place(id, Place::NONE);
             hub.family.remove(id);
             hub.ended += 1;
-            hub.registry.names.release(id);
-            hub.registry.keys.release(id);
+            hub.registry.release(id);
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }
@@ -319,7 +335,6 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict {
         let rules = self.behaviour.restarts(id);
         let Some(keep_mailbox) = self.may_restart(world, hub.tick, id, rules) else { return Verdict::GiveUp };
-        hub.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {
             Start::Running => {}
@@ -352,8 +367,13 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.behaviour.undelivered(world, hub, &self.roster, id, notice)
     }
 
-    fn go_on(&mut self, world: &mut World, hub: &mut Hub, ended: &mut Vec<EndedAsk>) {
-        self.behaviour.go_on(world, hub, &mut self.roster, ended);
+    fn has_mail_from(&self, world: &mut World, id: ActorId, from: ActorId) -> bool {
+        let is_from = |envelope: &Envelope<A::Msg>| envelope.from == Some(from);
+        self.with_held(world, id, |held| held.kept.iter().map(|kept| kept.1).chain(&held.parked).any(is_from)) == Some(true)
+    }
+
+    fn has_kept(&self) -> bool {
+        self.roster.has_kept()
     }
 
     fn queued(&self, world: &mut World, id: ActorId) -> u32 {

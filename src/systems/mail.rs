@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass_in};
 use super::shift::{Receive, Shift};
-use crate::actor::{Batch, Handled, HasMailbox, Turn};
+use crate::actor::{Batch, End, Handled, HasMailbox, Return, Turn};
 use crate::id::ActorId;
 use crate::panics;
 use crate::world::{Mailbox, Roster};
@@ -221,6 +221,8 @@ where
     F: Fn(D::Item<'_, '_>, A::Msg, &Turn<'_>) -> Handled,
 {
     const BATCH: bool = false;
+    /// There are no asks without an actor's context.
+    type GoOn = std::convert::Infallible;
 
     fn turn(&self) -> &Turn<'_> {
         &self.turn
@@ -240,5 +242,27 @@ where
 
     fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)> {
         Vec::new()
+    }
+
+    unsafe fn claim(&self, _: ActorId, _: &Return, _: bool) -> Option<Self::GoOn> {
+        None
+    }
+
+    fn go_on(&self, _: D::Item<'_, '_>, go_on: Self::GoOn, _: End) -> Handled {
+        match go_on {}
+    }
+
+    fn roll_back(&self) {
+        self.turn.outbox().with(crate::actor::Outbox::roll_back);
+    }
+
+    fn begin_next(&self, _: D::Item<'_, '_>) -> Option<Handled> {
+        None
+    }
+
+    fn drop_started(&self) {}
+
+    fn take_turns(&self) -> i32 {
+        0
     }
 }

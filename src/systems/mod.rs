@@ -23,6 +23,7 @@ mod pass;
 mod pools;
 mod registry;
 mod requests;
+mod rings;
 mod sets;
 mod settle;
 mod shift;
@@ -32,7 +33,6 @@ mod tick;
 mod timers;
 mod tree;
 
-pub use asks::AskStats;
 pub use config::ActorConfig;
 pub use engine::{Stats, ThrongOptions};
 pub use jobs::{JobLog, JobMode};

@@ -106,7 +106,6 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
             Sharing::Never => false,
             Sharing::Always => true,
         };
-    hub.moment += 1;
     let claims = if shared { locals.len().min(jobs.len()) } else { 1 };
     make_room::<A>(hub, roster, claims);
     let mut scratch = std::mem::take(&mut roster.scratch);
@@ -149,8 +148,7 @@ fn make_room<A: HasMailbox>(hub: &mut Hub, roster: &mut Roster<A>, claims: usize
         roster.scratch.resize_with(claims, Scratch::default);
     }
     while hub.outboxes.len() < claims {
-        let mut outbox = hub.outboxes[0].get_mut().sibling();
-        outbox.number = hub.outboxes.len() as u32;
+        let outbox = hub.outboxes[0].get_mut().sibling();
         hub.outboxes.push(OutboxCell::new(outbox));
     }
 }

@@ -3,7 +3,8 @@
 //! # Model
 //!
 //! When a tick begins, members that have stopped are replaced in their places, and pools of another size than
-//! wanted grow or shrink at their ends. Costs O(members of all pools) a tick.
+//! wanted grow or shrink at their ends. A member that stops notes its place, so that a tick costs O(pools + changes);
+//! and O(members) of a pool if mail waits in mailboxes of its type, which routers want to know.
 
 use bevy_ecs::world::World;
 
@@ -42,28 +43,60 @@ impl Engine {
         pool
     }
 
-    /// Brings all pools to their sizes.
+    /// Brings the pools to their sizes that changed, and counts the mail that waits for members.
     pub(super) fn tend_pools(&mut self, world: &mut World) {
-        for pool in 0..self.pool_makers.len() {
-            self.tend_pool(world, pool);
+        let mut changed = std::mem::take(&mut self.hub.registry.pools.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        for pool in changed {
+            self.tend_pool(world, pool as usize);
+        }
+        for pool in 0..self.hub.registry.pools.entries.len() {
+            self.count_waiting(world, pool);
         }
     }
 
     pub(crate) fn tend_pool(&mut self, world: &mut World, pool: usize) {
-        let members = &mut self.hub.registry.pools.entries[pool];
-        let mut ids = std::mem::take(&mut members.ids);
+        let pools = &mut self.hub.registry.pools;
+        let members = &mut pools.entries[pool];
         let wanted = members.wanted;
-        let surplus = ids.split_off(wanted.min(ids.len()));
+        let surplus = members.ids.split_off(wanted.min(members.ids.len()));
+        surplus.iter().for_each(|&member| pools.strike(member));
         self.stop(world, &surplus, &ExitReason::Shutdown);
-        let gone: Vec<usize> = (0..ids.len()).filter(|&place| !self.is_alive(ids[place])).collect();
-        let mut fresh = self.grow_pool(world, pool, gone.len() + wanted - ids.len()).into_iter();
-        for (place, id) in gone.into_iter().zip(&mut fresh) {
-            ids[place] = id;
-        }
-        ids.extend(fresh);
-        let waiting = ids.iter().map(|&id| self.runners[id.kind() as usize].queued(world, id)).collect();
         let members = &mut self.hub.registry.pools.entries[pool];
-        (members.ids, members.waiting) = (ids, waiting);
+        let mut vacant = std::mem::take(&mut members.vacant);
+        vacant.retain(|&place| (place as usize) < members.ids.len());
+        vacant.sort_unstable();
+        let missing = vacant.len() + wanted - members.ids.len();
+        let fresh = self.grow_pool(world, pool, missing);
+        let pools = &mut self.hub.registry.pools;
+        let mut left = vacant.into_iter();
+        for &member in &fresh {
+            let members = &mut pools.entries[pool];
+            let place = left.next().map_or(members.ids.len(), |place| place as usize);
+            if place == members.ids.len() {
+                members.ids.push(member)
+            } else {
+                members.ids[place] = member
+            }
+            pools.enter(pool as u32, place, member);
+        }
+        if fresh.len() < missing {
+            // The rest is tried again with the next tick.
+            pools.entries[pool].vacant.extend(left);
+            pools.changed.push(pool as u32);
+        }
+    }
+
+    /// O(1) unless mail waits in mailboxes of the members' type.
+    fn count_waiting(&mut self, world: &mut World, pool: usize) {
+        let members = &mut self.hub.registry.pools.entries[pool];
+        members.waiting.clear();
+        let Some(first) = members.ids.first() else { return };
+        let runner = &self.runners[first.kind() as usize];
+        if runner.has_kept() {
+            members.waiting.extend(members.ids.iter().map(|&id| runner.queued(world, id)));
+        }
     }
 
     fn grow_pool(&mut self, world: &mut World, pool: usize, n: usize) -> Vec<ActorId> {

@@ -57,7 +57,7 @@ impl Engine {
             self.hub.signals = signals;
             self.supervise(world);
         }
-        self.carry_out(world, acts);
+        self.carry_out(acts);
         self.carry_out_stops(world, &stops);
         self.activate(world);
         self.log_dead();
@@ -183,16 +183,14 @@ impl Engine {
         }
     }
 
-    fn carry_out(&mut self, world: &mut World, mut acts: Vec<Act>) {
-        self.end_asks(&mut acts);
-        self.go_on(world);
+    fn carry_out(&mut self, mut acts: Vec<Act>) {
         for act in acts.drain(..) {
             match act {
                 Act::Emit { port, value } => self.emitted.push((port, value)),
                 Act::Change(change) => self.change(change),
                 Act::Job(job) => self.jobs.push(job),
                 Act::Knock(..) | Act::Keep(..) | Act::Stored(..) => self.heed_keyed(act),
-                Act::Answer(_) | Act::Return(_) => unreachable!("invariant: taken out above"),
+                Act::Return(back) => self.hub.end_ask_from_outside(back),
             }
         }
         // For its memory.

@@ -2,6 +2,8 @@
 //!
 //! # Model
 //!
+//! Ends of asks come before a block's mail: they go past mailboxes, to whoever still runs and waits for them.
+//!
 //! Most actors hold nothing: their mail is handled straight from the delivery bucket, in order of
 //! arrival. Mail for the others (kept mail, a full mailbox, a budget, a failure...) is diverted, and
 //! goes through their mailboxes when the block's buckets are empty, actor by actor in the order of
@@ -22,12 +24,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Outbox, Signal, Turn, Undelivered, drop_because};
+use crate::actor::{Batch, End, Failure, FailureKind, Handled, HasMailbox, Leg, Outbox, Return, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, BLOCK_BITS, BlockId, Kind, MemberId};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout};
 use crate::panics;
-use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
+use crate::world::{AnswerParts, Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
 /// A mailbox in which mail was postponed this often is reported.
 const POSTPONED_REPORT: u32 = 1_000;
@@ -43,6 +45,8 @@ const DEAD_SAMPLES: usize = 4;
 pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     /// Whether an actor's mail is handed over at once.
     const BATCH: bool;
+    /// What an actor does at the end of an ask.
+    type GoOn;
 
     fn turn(&self) -> &Turn<'_>;
     fn receive(&self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
@@ -51,6 +55,22 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     fn receive_batch(&self, item: D::Item<'_, '_>, mail: Batch<'_, A::Msg>) -> Handled;
     /// Takes the messages that the last call postponed, with their senders.
     fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)>;
+
+    /// What is done at the end of an ask; `None` if it was over, or the asker cannot run.
+    ///
+    /// # Safety
+    ///
+    /// The worker owns the asker's block.
+    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<Self::GoOn>;
+    fn go_on(&self, item: D::Item<'_, '_>, go_on: Self::GoOn, end: End) -> Handled;
+    /// Takes back all that the running call did.
+    fn roll_back(&self);
+    /// Begins the next async block that the last call started; `None` if there is none.
+    fn begin_next(&self, item: D::Item<'_, '_>) -> Option<Handled>;
+    /// Drops the async blocks that the last call started.
+    fn drop_started(&self);
+    /// Turns that the actor entered less those it left since the last time.
+    fn take_turns(&self) -> i32;
 }
 
 /// What a worker has for its shift.
@@ -91,6 +111,9 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             }
             if ticks {
                 worker.tick(job.block);
+            }
+            if !job.answers.is_empty() {
+                worker.answers(job.block, &mut job.answers);
             }
             // Messages to all come on top of those counted.
             let has_shouts = job.parts.iter().any(|(_, part)| !part.shouts.is_empty());
@@ -133,26 +156,83 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let (kind, turn) = (self.kind, self.receiver.turn());
         let mut rounds = 0;
         let mut block = None;
-        let mut segment = turn.outbox().with(|outbox| outbox.take_empty_segment::<A>(kind));
-        while rounds < rounds_max
-            && self.scratch.due.is_empty()
-            && let Some((to, from)) = turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut segment))
-        {
+        let (mut mail, mut answers) = turn.outbox().with(|outbox| (outbox.take_empty_segment::<A>(kind), outbox.take_empty_answers(kind)));
+        while rounds < rounds_max && self.scratch.due.is_empty() {
+            let leg = turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut mail, &mut answers));
+            let (Leg::Mail { to, from } | Leg::Answers { to, from }) = leg else { break };
             rounds += 1;
             turn.next_round();
             if block.replace(to) != Some(to) {
                 self.lens.aim_at_block(to);
             }
-            let mut mail = Reader::from_one(BlockId::new(kind, to), from);
-            mail.open(segment);
-            let all = mail.left();
-            self.scratch.tally.sent += all as u64;
-            self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
-            segment = mail.finish();
+            let to = BlockId::new(kind, to);
+            if let Leg::Mail { .. } = leg {
+                self.relay_mail(Reader::from_one(to, from), &mut mail, diverts_all);
+            } else {
+                self.answers_of(Reader::from_one(to, from), std::iter::once(&mut answers));
+            }
             self.diverted(&[]);
         }
-        turn.outbox().with(|outbox| outbox.end_relay::<A>(kind, segment));
+        turn.outbox().with(|outbox| outbox.end_relay::<A>(kind, mail, answers));
         self.scratch.relayed = rounds;
+    }
+
+    #[inline]
+    fn relay_mail(&mut self, mut mail: Reader<'_, A::Msg>, segment: &mut Segment<A::Msg>, diverts_all: bool) {
+        mail.open(std::mem::take(segment));
+        let all = mail.left();
+        self.scratch.tally.sent += all as u64;
+        self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
+        *segment = mail.finish();
+    }
+
+    /// Lets the block's actors go on whose asks are over.
+    fn answers(&mut self, block: u32, parts: &mut AnswerParts) {
+        for (_, part) in parts {
+            let Part { segments, sources, .. } = part;
+            self.answers_of(Reader::new(BlockId::new(self.kind, block), sources), segments.iter_mut());
+            let kind = self.kind;
+            let emptied = segments.drain(..);
+            self.receiver.turn().outbox().with(|outbox| emptied.for_each(|segment| outbox.shelve_answers(kind, segment)));
+        }
+    }
+
+    /// Reads segments with ends of asks, and leaves them empty.
+    fn answers_of<'m>(&mut self, mut answers: Reader<'_, Return>, segments: impl Iterator<Item = &'m mut Segment<Return>>) {
+        for segment in segments {
+            answers.open(std::mem::take(segment));
+            answers.allow(usize::MAX);
+            if answers.left() > 1 && self.slots.blocks() > CACHED_BLOCKS {
+                answers.receivers().for_each(|to| self.lens.prefetch(to));
+            }
+            self.through_panics(|worker| {
+                while let Some(source) = answers.run() {
+                    while let Some((to, from, back)) = answers.next() {
+                        worker.answer(to, from.map(|from| source.member(from)), back());
+                    }
+                }
+            });
+            *segment = answers.finish();
+        }
+    }
+
+    /// Brings one ask to its end. Past the mailbox: only an actor that does not run cannot go on.
+    #[inline]
+    fn answer(&mut self, to: ActorId, from: Option<ActorId>, back: Return) {
+        let found = self.lens.find(to).ok();
+        // SAFETY: the actor is in this worker's block.
+        let found = found.filter(|(_, cell)| unsafe { cell.held() }.as_ref().is_none_or(|held| held.life == Life::Running));
+        // SAFETY: the row was just found, in this worker's block; items live for one call only.
+        let asker = found.and_then(|(row, cell)| unsafe { self.lens.fetch(row) }.zip(Some(cell)));
+        // SAFETY: the asker was an actor of this worker's block.
+        let claimed = unsafe { self.receiver.claim(to, &back, asker.is_some()) };
+        let (Some((item, cell)), Some(go_on)) = (asker, claimed) else { return drop_end(back.end) };
+        self.receiver.turn().begin(to, from);
+        let handled = self.receiver.go_on(item, go_on, back.end);
+        if handled.is_err() || !self.receiver.turn().wishes_nothing() {
+            panics::drop_quietly(self.receiver.take_postponed());
+            self.after::<false>(cell, to, handled);
+        }
     }
 
     /// Asks for the receivers of the next block's first messages: where a block has little mail, asking when
@@ -303,12 +383,49 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             held.kept.replay();
             self.scratch.due.push(to.slot());
         }
+        if wish.turn() {
+            self.turn(cell, to);
+        }
         if wish.stop() {
             cell.close();
             self.bury_held(cell);
+            self.receiver.drop_started();
         } else if wish.exit() {
             // SAFETY: the actor is in this worker's block.
             unsafe { cell.held() }.get_or_insert_default().life = Life::Failed;
+            self.receiver.drop_started();
+        } else if wish.start() {
+            self.begin_blocks(cell, to);
+        }
+    }
+
+    /// Begins the async blocks that a call started. The beginning of each is a call of its own.
+    fn begin_blocks(&mut self, cell: &Mailbox<A>, to: ActorId) {
+        let turn = self.receiver.turn();
+        while let Ok((row, _)) = self.lens.find(to)
+            // SAFETY: the row was just found, in this worker's block; items live for one call only.
+            && let Some(item) = unsafe { self.lens.fetch(row) }
+        {
+            turn.begin_again();
+            let Some(handled) = self.receiver.begin_next(item) else { return };
+            if handled.is_err() || !turn.wishes_nothing() {
+                self.after::<false>(cell, to, handled);
+            }
+        }
+    }
+
+    /// An actor enters turns, or leaves them and takes the mail that it kept.
+    fn turn(&mut self, cell: &Mailbox<A>, to: ActorId) {
+        let turns = self.receiver.take_turns();
+        // SAFETY: the actor is in this worker's block.
+        let slot = unsafe { cell.held() };
+        let held = slot.get_or_insert_default();
+        held.turns = held.turns.saturating_add_signed(turns);
+        if held.turns == 0 && held.kept.has_due() {
+            self.scratch.due.push(to.slot());
+        }
+        if held.is_idle() {
+            *slot = None;
         }
     }
 
@@ -340,10 +457,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn fail(&mut self, id: ActorId, failure: Failure) {
         let turn = self.receiver.turn();
         turn.take_wish();
-        turn.outbox().with(|outbox| {
-            outbox.roll_back();
-            outbox.signals.push(Signal::Failed(id, failure));
-        });
+        self.receiver.roll_back();
+        turn.outbox().with(|outbox| outbox.signals.push(Signal::Failed(id, failure)));
         let postponed = self.receiver.take_postponed();
         panics::drop_quietly(postponed);
         self.scratch.tally.failed += 1;
@@ -627,7 +742,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         for _ in 0..most {
             // SAFETY: the actor is in this worker's block; the reference ends before the call below.
             let Some(held) = (unsafe { cell.held() }) else { return };
-            if held.life != Life::Running {
+            if held.life != Life::Running || held.turns > 0 {
                 return;
             }
             let Some(Envelope { to, from, msg }) = held.kept.next() else { return };
@@ -681,6 +796,14 @@ impl<M> Drop for CountOnDrop<'_, M> {
         let taken = (self.before - self.held.kept.len()) as u64;
         self.tally.handled += taken;
         self.tally.kept -= taken as i64;
+    }
+}
+
+/// Drops an answer that nobody takes.
+#[cold]
+fn drop_end(end: End) {
+    if let Some(panic) = panics::drop_quietly(end) {
+        tracing::warn!(panic, "an answer that came too late panicked when it was dropped");
     }
 }
 

@@ -12,7 +12,6 @@ use bevy_ecs::world::World;
 use super::engine::Engine;
 use super::hub::LOG_LINES;
 use super::sets::ActorRound;
-use crate::actor::Act;
 use crate::id::Kind;
 
 /// Starts a tick: counts it, and wakes what could not run in the last.
@@ -21,8 +20,9 @@ pub(crate) fn begin_tick(engine: &mut Engine) {
     engine.set_timers(0);
     engine.hub.tick += 1;
     engine.hub.sessions = 0;
-    engine.hub.asks.begin_tick();
-    engine.hub.acts.extend(engine.desk.take().into_iter().map(Act::Return));
+    for back in engine.desk.take() {
+        engine.hub.bring_in(back);
+    }
     engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
         engine.awake.wake(kind);
@@ -170,6 +170,10 @@ impl Engine {
             let outbox = hub.outboxes[at].get_mut();
             outbox.gather(|kind, lane| {
                 runners[kind as usize].take_over(lane);
+                awake.wake(kind);
+            });
+            outbox.gather_answers(|kind, lane| {
+                runners[kind as usize].take_over_answers(lane);
                 awake.wake(kind);
             });
             for kind in outbox.take_birth_kinds() {

@@ -198,13 +198,13 @@ impl<A: HasMailbox> Keeper<A> {
 pub(crate) fn fire_timers(world: &mut World) {
     Engine::scope(world, |engine, world| {
         engine.tend_pools(world);
-        engine.fire_timers();
+        engine.fire_timers(world);
     });
 }
 
 impl Engine {
-    fn fire_timers(&mut self) {
-        self.hub.end_late_asks();
+    fn fire_timers(&mut self, world: &mut World) {
+        self.end_late_asks(world);
         self.sweep_timers();
         let Self { hub, runners, timers, stats, .. } = self;
         timers.kinds.retain(|&kind| {

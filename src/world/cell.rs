@@ -69,6 +69,8 @@ pub(crate) struct Held<M> {
     pub(crate) parked_from_outside: u32,
     /// How many messages of this actor are parked elsewhere.
     pub(crate) muted: u32,
+    /// Async blocks that are to be over before it takes mail.
+    pub(crate) turns: u32,
     pub(crate) life: Life,
     pub(crate) config: Option<Box<MailboxConfig<M>>>,
     /// Ticks of the restarts within the supervisor's window.
@@ -82,6 +84,7 @@ impl<M> Default for Held<M> {
             parked: VecDeque::new(),
             parked_from_outside: 0,
             muted: 0,
+            turns: 0,
             life: Life::Running,
             config: None,
             restarts: History::default(),
@@ -102,17 +105,17 @@ impl<M> Held<M> {
 
     /// Whether the actor runs and has nothing to do.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.kept.is_empty() && self.parked.is_empty() && self.muted == 0 && self.life == Life::Running
+        self.kept.is_empty() && self.parked.is_empty() && self.muted == 0 && self.turns == 0 && self.life == Life::Running
     }
 
-    /// Whether the actor may take kept mail. A muted actor may not, unless it is full itself.
+    /// Whether the actor may take kept mail. One in a turn may not; a muted actor may not, unless it is full itself.
     pub(crate) fn may_run(&self, capacity: usize) -> bool {
-        self.life == Life::Running && (self.muted == 0 || self.kept.len() >= capacity || !self.parked.is_empty())
+        self.life == Life::Running && self.turns == 0 && (self.muted == 0 || self.kept.len() >= capacity || !self.parked.is_empty())
     }
 
     /// Feeds what later rounds depend on: of messages their senders and, if it is known how, their content.
     pub(crate) fn digest(&self, content: Option<DigestOf<M>>, digester: &mut Digester) {
-        (self.muted, self.life == Life::Failed, &self.restarts, self.parked_from_outside).hash(digester);
+        (self.muted, self.turns, self.life == Life::Failed, &self.restarts, self.parked_from_outside).hash(digester);
         let parked = self.parked.iter().map(|envelope| (false, envelope));
         for (is_postponed, envelope) in self.kept.iter().chain(parked) {
             (is_postponed, envelope.from).hash(digester);

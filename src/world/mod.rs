@@ -7,6 +7,7 @@
 //! verified, to its table row. A [`Roster`] holds all that is kept for one type; a [`Family`] knows who
 //! spawned whom, and [`Ties`] who is linked with, monitors or watches whom.
 
+mod answers;
 mod cell;
 mod family;
 mod history;
@@ -16,6 +17,7 @@ mod ties;
 
 pub use cell::Mailbox;
 
+pub(crate) use answers::{AnswerLanes, AnswerParts};
 pub(crate) use cell::{Held, Life, Lost};
 pub(crate) use family::Family;
 pub(crate) use history::History;

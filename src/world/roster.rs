@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use smallvec::SmallVec;
 
-use super::SlotTable;
+use super::{AnswerLanes, AnswerParts, SlotTable};
 use crate::actor::{HasMailbox, LaneSlot, Newborn};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part};
@@ -13,8 +13,10 @@ use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part}
 #[derive(Debug)]
 pub(crate) struct Job<M> {
     pub(crate) block: u32,
-    /// Messages in `parts`.
+    /// Messages in `parts`, mailboxes that are due, and ends of asks.
     pub(crate) messages: usize,
+    /// Ends of the actors' asks.
+    pub(crate) answers: AnswerParts,
     /// Mail by lane, in the order of the lanes.
     pub(crate) parts: SmallVec<[(u32, Part<M>); 1]>,
     /// Slots with kept mail that is due; ascending.
@@ -88,6 +90,8 @@ pub(crate) struct Roster<A: HasMailbox> {
     /// Passes run over this mail.
     pub(crate) passes: u64,
     spare: Vec<LaneSlot>,
+    /// Ends of the actors' asks.
+    pub(crate) answers: AnswerLanes,
     /// Slots with kept mail that is due in the next pass; any order, maybe twice.
     pub(crate) due: Vec<u32>,
     pub(crate) births: Vec<Newborn<A>>,
@@ -109,6 +113,7 @@ impl<A: HasMailbox> Roster<A> {
             ticks: false,
             passes: 0,
             spare: Vec::new(),
+            answers: AnswerLanes::default(),
             due: Vec::new(),
             births: Vec::new(),
             jobs: Vec::new(),
@@ -122,12 +127,18 @@ impl<A: HasMailbox> Roster<A> {
     }
 
     pub(crate) fn has_mail(&self) -> bool {
-        !self.incoming.is_empty() || !self.pending.is_empty() || !self.due.is_empty()
+        !self.incoming.is_empty() || !self.pending.is_empty() || !self.due.is_empty() || !self.answers.is_empty()
+    }
+
+    /// Whether mail waits in mailboxes.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.kept > 0
     }
 
     /// A round begins: what was sent until now is to be handled.
     pub(crate) fn begin_round(&mut self) {
         self.pending.append(&mut self.incoming);
+        self.answers.begin_round();
     }
 
     /// Takes a lane's mail over, leaving an empty lane in its place.
@@ -147,7 +158,8 @@ impl<A: HasMailbox> Roster<A> {
         debug_assert!(jobs.is_empty());
         self.passes += 1;
         for block in self.blocks_with_mail() {
-            let mut job = Job { block, messages: 0, parts: SmallVec::new(), due: Vec::new() };
+            let (messages, answers) = self.answers.take(block);
+            let mut job = Job { block, messages, answers, parts: SmallVec::new(), due: Vec::new() };
             for (index, slot) in self.pending.iter_mut().enumerate() {
                 let part = lane::<A>(slot).take(block);
                 if !part.segments.is_empty() || !part.shouts.is_empty() {
@@ -171,6 +183,7 @@ impl<A: HasMailbox> Roster<A> {
             blocks.extend(lane.shouted_at(self.slots.blocks()));
             blocks.extend_from_slice(lane.touched());
         }
+        blocks.extend(self.answers.blocks());
         blocks.extend(self.due.iter().map(|slot| slot >> crate::id::BLOCK_BITS));
         if blocks.len() > 1 {
             blocks.sort_unstable();
@@ -199,6 +212,7 @@ impl<A: HasMailbox> Roster<A> {
     /// Takes the emptied buckets and lanes back for reuse.
     pub(crate) fn put_away(&mut self, mut jobs: Vec<Job<A::Msg>>) {
         for job in jobs.drain(..) {
+            self.answers.give_back(job.block, job.answers);
             for (index, part) in job.parts {
                 lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part);
             }
@@ -207,6 +221,7 @@ impl<A: HasMailbox> Roster<A> {
             lane::<A>(&mut slot).reset();
             self.spare.push(slot);
         }
+        self.answers.put_away();
         self.jobs = jobs;
     }
 

@@ -4,6 +4,7 @@
 
 mod accounting;
 mod ask;
+mod async_blocks;
 mod batch;
 mod border;
 mod brittle;

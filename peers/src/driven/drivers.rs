@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::Runtime;
 use super::host::{Host, Theatre};
+use crate::work::ask::Style;
 use crate::work::lone::{Mayfly, Sleeper};
 use crate::work::route::Route;
 use crate::work::traffic::{Courier, Post};
-use crate::work::{Behaviour, Outcome, Scene, Stage, memory};
+use crate::work::{Behaviour, Load, Outcome, Scene, Stage, memory};
 
 /// A message-driven library as a stage.
 pub struct Driven<P> {
@@ -34,6 +35,10 @@ impl<P: Runtime> Stage for Driven<P> {
 
     fn create(&self, actors: u32) -> Outcome {
         P::enter(self.threads, move |runtime: P| create(runtime, actors))
+    }
+
+    fn asks(&self, load: &Load, style: Style) -> Outcome {
+        P::asks(load, style)
     }
 
     fn idle(&self, actors: u32) -> Outcome {

@@ -15,7 +15,8 @@ use std::future::Future;
 pub use drivers::Driven;
 pub use host::{Host, Verdict};
 
-use crate::work::Behaviour;
+use crate::work::ask::Style;
+use crate::work::{Behaviour, Load, Outcome};
 
 /// One actor library.
 pub trait Runtime: Send + Sync + Sized + 'static {
@@ -30,6 +31,9 @@ pub trait Runtime: Send + Sync + Sized + 'static {
 
     /// Starts an actor.
     fn spawn<B: Behaviour>(&self, host: Host<Self, B>) -> impl Future<Output = Self::Addr<B>> + Send;
+
+    /// Lets one actor ask another; only of libraries that have a way to ask.
+    fn asks(load: &Load, style: Style) -> Outcome;
 
     /// Sends without waiting, in the cheapest way the library offers.
     fn send<B: Behaviour>(to: &Self::Addr<B>, message: B::Msg);

@@ -21,6 +21,7 @@ pub fn parent(options: &Options) -> ExitCode {
     let mut entries = Vec::new();
     let mut failed = false;
     for bench in benches {
+        let peers: Vec<Peer> = peers.iter().copied().filter(|peer| peer.plays(bench)).collect();
         for entry in measure(bench, &peers, options) {
             match entry {
                 Ok(entry) => {

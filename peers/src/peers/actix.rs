@@ -1,6 +1,8 @@
 //! Actix: one arbiter a thread, actors dealt to them in turn, told with
 //! `do_send`, which ignores the bound of the mailbox.
 
+mod ask;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +11,7 @@ use actix_rt::{Arbiter, ArbiterHandle, System};
 
 use crate::bench::Bench;
 use crate::driven::{Driven, Host, Runtime, Verdict};
+use crate::work::ask::Style;
 use crate::work::{Behaviour, Load, Outcome, play};
 
 /// The library: its arbiters, and whose turn it is.
@@ -68,6 +71,10 @@ impl Runtime for Actix {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let arbiter = &self.arbiters[turn % self.arbiters.len()];
         Member::start_in_arbiter(arbiter, move |_| Member(host))
+    }
+
+    fn asks(load: &Load, style: Style) -> Outcome {
+        ask::run(load, style)
     }
 
     #[inline]

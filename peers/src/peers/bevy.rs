@@ -16,6 +16,7 @@ use bevy_ecs::schedule::{MultiThreadedExecutor, ScheduleLabel, SingleThreadedExe
 use bevy_tasks::{ComputeTaskPool, TaskPoolBuilder};
 
 use crate::bench::Bench;
+use crate::work::ask::Style;
 use crate::work::route::Route;
 use crate::work::{Behaviour, Load, Outcome, Scene, Stage, play};
 
@@ -40,6 +41,10 @@ impl Stage for Ecs {
 
     fn create(&self, actors: u32) -> Outcome {
         lone::create(self, actors)
+    }
+
+    fn asks(&self, _: &Load, _: Style) -> Outcome {
+        unreachable!("no peer of the asks")
     }
 
     fn idle(&self, actors: u32) -> Outcome {

@@ -1,6 +1,8 @@
 //! Kameo: an actor with an unbounded mailbox, told with `try_send`, which its
 //! documentation gives as the way that never waits.
 
+mod ask;
+
 use std::future::Future;
 
 use kameo::Actor;
@@ -11,6 +13,7 @@ use kameo::message::{Context, Message};
 
 use crate::bench::Bench;
 use crate::driven::{Driven, Host, Runtime, Verdict, on_tokio};
+use crate::work::ask::Style;
 use crate::work::{Behaviour, Load, Outcome, play};
 
 /// The library.
@@ -58,6 +61,10 @@ impl Runtime for Kameo {
 
     async fn spawn<B: Behaviour>(&self, host: Host<Self, B>) -> Self::Addr<B> {
         Member::spawn_with_mailbox(Member(host), mailbox::unbounded())
+    }
+
+    fn asks(load: &Load, style: Style) -> Outcome {
+        ask::run(load, style)
     }
 
     #[inline]

@@ -15,6 +15,7 @@ mod segments;
 mod sparse;
 
 use crate::bench::Bench;
+use crate::work::ask::Style;
 use crate::work::route::Route;
 use crate::work::{Behaviour, Load, Outcome, Scene, Stage, play};
 
@@ -61,6 +62,10 @@ impl Stage for Limit {
 
     fn create(&self, actors: u32) -> Outcome {
         lone::create(actors)
+    }
+
+    fn asks(&self, _: &Load, _: Style) -> Outcome {
+        unreachable!("no peer of the asks")
     }
 
     fn idle(&self, actors: u32) -> Outcome {

@@ -52,6 +52,14 @@ impl Peer {
         }
     }
 
+    /// Whether this peer has the bench: not all have a way to ask.
+    pub fn plays(self, bench: Bench) -> bool {
+        match bench {
+            Bench::Ask | Bench::AsyncAsk => matches!(self, Self::Throng | Self::Actix | Self::Kameo | Self::Ractor),
+            _ => true,
+        }
+    }
+
     /// The load of a run, from what was asked for and what suits this peer.
     pub fn load(self, bench: Bench, actors: Option<u32>, messages: Option<u64>, threads: usize) -> Load {
         let load = Load {

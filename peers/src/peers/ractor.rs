@@ -1,11 +1,14 @@
 //! Ractor: actors without names, told with `cast`; its mailboxes are unbounded.
 
+mod ask;
+
 use std::future::Future;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::bench::Bench;
 use crate::driven::{Driven, Host, Runtime, Verdict, on_tokio};
+use crate::work::ask::Style;
 use crate::work::{Behaviour, Load, Outcome, play};
 
 /// The library.
@@ -50,6 +53,10 @@ impl Runtime for Ractor {
         let member = Member::<B>(std::marker::PhantomData);
         let spawned = Actor::spawn(None, member, host).await;
         spawned.expect("an actor without a name starts").0
+    }
+
+    fn asks(load: &Load, style: Style) -> Outcome {
+        ask::run(load, style)
     }
 
     #[inline]

@@ -4,6 +4,7 @@
 //! from a shared read-only resource. Rounds of traffic are driven by one broadcast a round, which
 //! every sender handles; only payload messages are counted, as with the other message-driven peers.
 
+mod ask;
 mod closed;
 mod lone;
 mod rounds;
@@ -11,6 +12,7 @@ mod rounds;
 use throng::{Throng, ThrongOptions};
 
 use crate::bench::Bench;
+use crate::work::ask::Style;
 use crate::work::route::Route;
 use crate::work::{Behaviour, Load, Outcome, Scene, Stage, play};
 
@@ -41,6 +43,10 @@ impl Stage for Ticks {
 
     fn create(&self, actors: u32) -> Outcome {
         lone::create(self, actors)
+    }
+
+    fn asks(&self, load: &Load, style: Style) -> Outcome {
+        ask::run(self, load.messages, style)
     }
 
     fn idle(&self, actors: u32) -> Outcome {

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::bench::Bench;
 use crate::driven::{Driven, Host, Runtime, Verdict, on_tokio};
+use crate::work::ask::Style;
 use crate::work::{Behaviour, Load, Outcome, play};
 
 /// Plain tasks.
@@ -37,6 +38,10 @@ impl Runtime for Tasks {
             }
         });
         sender
+    }
+
+    fn asks(_: &Load, _: Style) -> Outcome {
+        unreachable!("no peer of the asks")
     }
 
     #[inline]

@@ -9,6 +9,7 @@ use xtra::{Actor, Address, Context, Handler, Mailbox};
 
 use crate::bench::Bench;
 use crate::driven::{Driven, Host, Runtime, Verdict, on_tokio};
+use crate::work::ask::Style;
 use crate::work::{Behaviour, Load, Outcome, play};
 
 /// The library.
@@ -56,6 +57,10 @@ impl Runtime for Xtra {
     }
 
     /// The send is a future; into an unbounded mailbox its first poll completes it.
+    fn asks(_: &Load, _: Style) -> Outcome {
+        unreachable!("no peer of the asks")
+    }
+
     #[inline]
     fn send<B: Behaviour>(to: &Self::Addr<B>, message: B::Msg) {
         let sending = pin!(to.send(Letter(message)).detach());

@@ -1,7 +1,7 @@
 //! The checksum every peer must give, worked out without actors.
 
 use super::route::{Broadcast, FanIn, Local, Scatter, Sparse, Zipf};
-use super::{Load, big, chameneos, counting, forkjoin, lone, relay, traffic};
+use super::{Load, ask, big, chameneos, counting, forkjoin, lone, relay, traffic};
 use crate::bench::Bench;
 
 /// The checksum of `bench` under a fitted `load`.
@@ -14,6 +14,7 @@ pub fn checksum(bench: Bench, load: &Load) -> u64 {
         Bench::Fjthroughput => forkjoin::expected(actors, messages),
         Bench::Big => big::expected(actors, messages),
         Bench::Chameneos => chameneos::expected(messages),
+        Bench::Ask | Bench::AsyncAsk => ask::expected(messages),
         Bench::Create => lone::mayflies(actors),
         Bench::Idle => lone::last_sleeper(actors),
         Bench::Scatter => traffic::expected(actors, rounds, &Scatter { actors }),

@@ -4,6 +4,7 @@
 //! is a [`Behaviour`], written once here, so that no peer gains by a lighter
 //! handler. A peer gives a [`Stage`]: how actors are made, how mail moves.
 
+pub mod ask;
 pub mod behaviour;
 pub mod big;
 pub mod chameneos;

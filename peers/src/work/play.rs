@@ -1,5 +1,6 @@
 //! Which work each bench is: the only place that knows all of them.
 
+use super::ask::Style;
 use super::behaviour::{Behaviour, Scene};
 use super::route::{Broadcast, FanIn, Local, Route, Scatter, Sparse, Zipf};
 use super::{Load, Outcome, big, chameneos, counting, forkjoin, relay};
@@ -16,6 +17,9 @@ pub trait Stage {
     /// Makes `actors` [`super::lone::Mayfly`]s, sends each its index, sees all stop.
     fn create(&self, actors: u32) -> Outcome;
 
+    /// Lets one actor ask another so many questions, if [`Peer::plays`](crate::peers::Peer::plays) it.
+    fn asks(&self, load: &Load, style: Style) -> Outcome;
+
     /// Makes `actors` [`super::lone::Sleeper`]s, wakes the last with a 1 and
     /// measures the memory.
     fn idle(&self, actors: u32) -> Outcome;
@@ -31,6 +35,8 @@ pub fn play(stage: &impl Stage, bench: Bench, load: &Load) -> Outcome {
         Bench::Fjthroughput => stage.closed(forkjoin::scene(actors, messages)),
         Bench::Big => stage.closed(big::scene(actors, messages)),
         Bench::Chameneos => stage.closed(chameneos::scene(actors, messages)),
+        Bench::Ask => stage.asks(load, Style::Ask),
+        Bench::AsyncAsk => stage.asks(load, Style::Handler),
         Bench::Create => stage.create(actors),
         Bench::Idle => stage.idle(actors),
         Bench::Scatter => stage.rounds(actors, rounds, Scatter { actors }),

@@ -14,12 +14,14 @@ use bevy_ecs::world::World;
 use super::config::{KeyedConfig, Storage};
 use super::saving::{Saves, Stay};
 use crate::actor::{
-    Act, Client, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Signal, Undelivered, drop_because,
+    Act, Client, End, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Returned, Signal, Undelivered, Work,
+    drop_because,
 };
 use crate::id::{ActorId, Kind};
 use crate::keyed::{Entry, IdleClock, KeyedStats, Overflowed, Patience, Restart, StoreFailure, StoreWork, Waiting};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope};
 use crate::panics;
+use crate::parcel::Parcel;
 use crate::registry::Directory;
 use crate::store::{ActorKey, KeyBatch, PersistError, StoreError};
 use crate::supervision::Backoff;
@@ -113,9 +115,9 @@ impl<A: KeyedActor> Catalog<A> {
     }
 
     /// A job for the store is done.
-    pub(super) fn take_in(&mut self, engine: &mut Engine, done: Box<dyn Any + Send>) {
-        let Ok(done) = done.downcast::<Done<A>>() else { return };
-        match *done {
+    pub(super) fn take_in(&mut self, engine: &mut Engine, done: Returned) {
+        let Ok(done) = done.open::<Done<A>>() else { return };
+        match done {
             Done::Loaded(loaded) => self.loaded = self.asked.take().map(|asked| (asked, loaded)),
             Done::Saved(saved) => self.saved(engine, saved),
         }
@@ -309,7 +311,7 @@ impl<A: KeyedActor> Catalog<A> {
         let (tick, keeper) = (engine.hub.tick, self.keeper(engine));
         let rules = keeper.behaviour.restart_rules();
         let Some(keep_mailbox) = keeper.may_restart(world, tick, id, rules) else { return Some(false) };
-        engine.hub.forget_asks(id);
+        keeper.behaviour.forget_asks(id);
         let restart = Restart { id, failure: failure.clone(), keep_mailbox };
         if self.storage.is_some() {
             self.waiting.restart(key, restart);
@@ -421,16 +423,16 @@ pub(super) fn job<A: Send + 'static, R: 'static>(
     run: impl FnOnce() -> Result<R, StoreError> + Send + 'static,
     done: fn(Result<R, StoreError>) -> Done<A>,
 ) -> Job {
-    let run = move |go| -> Box<dyn Any + Send> {
+    let run = move |go| -> End {
         let result = match go {
             Go::Run => panics::catch(run).unwrap_or_else(|panic| Err(StoreError::new(format!("it panicked: {panic}")))),
             Go::Refuse => Err(StoreError::new("its threads could not be started")),
             #[cfg(feature = "testkit")]
             Go::Break => Err(StoreError::new("a fault was injected")),
         };
-        Box::new(done(result))
+        Ok(Parcel::new(done(result)))
     };
-    Job { client: Client::Store(kind), run: Box::new(run) }
+    Job { client: Client::Store(kind), work: Work::Blocking(Box::new(run)) }
 }
 
 /// Ticks to wait after the n-th failure in a row.

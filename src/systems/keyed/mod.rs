@@ -21,7 +21,7 @@ pub use config::KeyedConfig;
 
 use super::behaviour::{ActorBehaviour, Behaviour};
 use super::engine::Engine;
-use crate::actor::{Act, ExitReason, Failure, Keep, Keyed, KeyedActor, Signal};
+use crate::actor::{Act, ExitReason, Failure, Keep, Keyed, KeyedActor, Returned, Signal};
 use crate::digest::Digester;
 use crate::error::RegisterError;
 use crate::id::{ActorId, Kind};
@@ -47,7 +47,7 @@ trait AnyCatalog: Send {
     fn as_any(&mut self) -> &mut dyn Any;
     fn knock(&mut self, knock: Box<dyn Any + Send>);
     fn keep(&mut self, engine: &mut Engine, id: ActorId, keep: Keep);
-    fn take_in(&mut self, engine: &mut Engine, done: Box<dyn Any + Send>);
+    fn take_in(&mut self, engine: &mut Engine, done: Returned);
     fn enter_all(&mut self, engine: &mut Engine);
     fn bear_all(&mut self, engine: &mut Engine, world: &mut World);
     fn renew(&mut self, engine: &mut Engine, world: &mut World, id: ActorId, failure: &Failure) -> Option<bool>;
@@ -75,7 +75,7 @@ impl<A: KeyedActor> AnyCatalog for Catalog<A> {
         self.keep(engine, id, keep);
     }
 
-    fn take_in(&mut self, engine: &mut Engine, done: Box<dyn Any + Send>) {
+    fn take_in(&mut self, engine: &mut Engine, done: Returned) {
         self.take_in(engine, done);
     }
 

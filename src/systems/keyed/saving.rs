@@ -270,7 +270,7 @@ impl<A: KeyedActor> Catalog<A> {
             return Vec::new();
         }
         let on_the_way = if self.keeper(engine).roster.has_mail() { self.keeper(engine).roster.receivers() } else { HashSet::default() };
-        let askers = engine.hub.askers(self.kind);
+        let askers = engine.askers(self.kind);
         let is_awaited = |id: &ActorId| on_the_way.contains(id) || askers.contains(id);
         let mut leaving = Vec::new();
         for (id, changed) in saved {
