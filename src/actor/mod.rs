@@ -15,6 +15,7 @@ mod crowd;
 mod exit;
 mod failure;
 mod fate;
+mod keyed;
 mod naming;
 mod nursery;
 mod offload;
@@ -37,6 +38,7 @@ pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
 pub use exit::{ExitReason, MonitorRef, Notice};
 pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
+pub use keyed::{Keyed, KeyedActor, keyed};
 pub use naming::Topic;
 pub use offload::JobError;
 pub use outbox::OutletPort;
@@ -47,13 +49,14 @@ pub use refs::{ActorRef, Destination, Recipient};
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
+pub(crate) use keyed::{Keep, Knock};
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
-pub(crate) use offload::{Go, Job};
+pub(crate) use offload::{Client, Go, Job};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use pinned::Anywhere;
 pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
-pub(crate) use timer::{Load, Timer, TimerSpec};
+pub(crate) use timer::{Load, Routed, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
 ///

@@ -14,6 +14,7 @@ mod failures;
 mod identity;
 mod invoke;
 mod isolation;
+mod keyed;
 mod mail_system;
 mod naming;
 mod offload;
