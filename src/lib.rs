@@ -65,7 +65,9 @@ mod guide {
             $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
         };
     }
-    chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" orleans "orleans.md");
+    chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" orleans "orleans.md" charts "charts.md");
+    #[cfg(feature = "xstate-json")]
+    chapters!(xstate "xstate.md");
     #[cfg(feature = "scxml")]
     chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]

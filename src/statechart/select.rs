@@ -34,6 +34,11 @@ impl<M: Model> Sight<'_, M> {
     /// Adds the transitions for an event. `handlers` are the active states that have any for its kind.
     #[inline]
     pub(super) fn select(&self, kind: usize, handlers: M::Set, picks: &mut Picks) {
+        let Some(first) = handlers.first() else { return };
+        if handlers == M::Set::one(first) {
+            picks.extend(self.enabled(self.chart.candidates(kind, first)));
+            return;
+        }
         match self.chart.semantics {
             Semantics::XState => self.select_innermost(kind, handlers, picks),
             Semantics::Scxml => self.select_per_leaf(handlers, |state| self.enabled(self.chart.candidates(kind, state)), picks),
