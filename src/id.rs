@@ -4,18 +4,23 @@
 //!
 //! An [`ActorId`] packs three numbers into eight bytes: the *kind* (which registered actor type,
 //! 12 bits), the *slot* (a dense index among the actors of that kind, 32 bits) and the *generation*
-//! (how often that slot was given out, 20 bits). The slot leads to the entity; the generation tells
+//! (how often that slot was given out, 19 bits). The slot leads to the entity; the generation tells
 //! today's holder of the slot from yesterday's.
+//!
+//! Cut in the middle, it is a [`BlockId`] (kind and block) and a [`MemberId`] (place in the block and
+//! generation): mail that lies with its block needs only the latter.
 //!
 //! # Invariants
 //!
 //! 1. A pair of slot and generation is given out once. A slot whose generations are used up is
-//!    retired (one slot for every million actors that lived in it).
+//!    retired (one slot for every half million actors that lived in it).
 //! 2. Ids depend on the order of registration and of spawning only, never on threads, addresses or
 //!    what other entities the host app spawns.
 
+#![expect(unsafe_code, reason = "each message is written with the halves of two ids, which are known not to be zero")]
+
 use std::fmt;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 /// How many slots make a block: the unit that mail is partitioned by, and the unit of parallel work.
 ///
@@ -27,11 +32,12 @@ pub(crate) const BLOCKS_BITS: u32 = 32 - BLOCK_BITS;
 /// Slots in a block.
 pub(crate) const BLOCK: usize = 1 << BLOCK_BITS;
 
-const GENERATION_BITS: u32 = 20;
+const GENERATION_BITS: u32 = 19;
 /// The last generation of a slot; after it the slot is retired.
 pub(crate) const GENERATION_MAX: u32 = (1 << GENERATION_BITS) - 1;
 const SLOT_SHIFT: u32 = GENERATION_BITS;
 const KIND_SHIFT: u32 = SLOT_SHIFT + 32;
+const _: () = assert!(GENERATION_BITS + BLOCK_BITS == 32, "a member's number fills the lower half of an id");
 /// How many actor types one world can register.
 pub const KINDS_MAX: usize = 1 << (64 - KIND_SHIFT - 1);
 
@@ -62,15 +68,16 @@ pub struct ActorId(NonZeroU64);
 impl ActorId {
     /// Builds an id. `generation` must be at least 1, which keeps the number from being zero.
     pub(crate) fn new(kind: Kind, slot: u32, generation: u32) -> Self {
-        debug_assert!((1..=GENERATION_MAX).contains(&generation));
+        debug_assert!(generation <= GENERATION_MAX);
         debug_assert!((kind as usize) < KINDS_MAX);
-        let bits = (u64::from(kind) << KIND_SHIFT) | (u64::from(slot) << SLOT_SHIFT) | u64::from(generation);
-        Self(NonZeroU64::new(bits).expect("invariant: generations start at 1"))
+        Self::from_bits((u64::from(kind) << KIND_SHIFT) | (u64::from(slot) << SLOT_SHIFT) | u64::from(generation))
     }
 
     /// Takes back what [`ActorId::to_bits`] gave.
+    #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
-        Self(NonZeroU64::new(bits).expect("invariant: bits of an id are not zero"))
+        assert!(bits as u32 & GENERATION_MAX != 0, "invariant: generations start at 1");
+        Self(NonZeroU64::new(bits).expect("a part of it is not zero"))
     }
 
     /// The id `n` slots further on, with the same generation; past the last slot it is wrong.
@@ -110,7 +117,57 @@ impl ActorId {
     pub(crate) const fn place(self) -> usize {
         self.slot() as usize & (BLOCK - 1)
     }
+
+    #[inline]
+    pub(crate) const fn block_id(self) -> BlockId {
+        BlockId((self.0.get() >> 32) as u32)
+    }
+
+    #[inline]
+    pub(crate) fn member_id(self) -> MemberId {
+        // SAFETY: the generation is not zero, which `from_bits` asserts; other makers keep it.
+        MemberId(unsafe { NonZeroU32::new_unchecked(self.0.get() as u32) })
+    }
 }
+
+/// A block of some kind: the upper half of its actors' ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockId(u32);
+
+impl BlockId {
+    /// A number that no block has: a bit above the kind is set.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    pub(crate) fn new(kind: Kind, block: u32) -> Self {
+        Self(u32::from(kind) << BLOCKS_BITS | block)
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        (self.0 >> BLOCKS_BITS) as Kind
+    }
+
+    pub(crate) const fn block(self) -> u32 {
+        self.0 & ((1 << BLOCKS_BITS) - 1)
+    }
+
+    pub(crate) const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The actor of this block with that number.
+    #[inline]
+    pub(crate) fn member(self, member: MemberId) -> ActorId {
+        ActorId(NonZeroU64::from(member.0) | u64::from(self.0) << 32)
+    }
+}
+
+/// An actor among those of its block: the lower half of its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MemberId(NonZeroU32);
 
 impl fmt::Debug for ActorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,6 +191,10 @@ mod tests {
         assert_eq!((id.kind(), id.slot(), id.generation()), (7, u32::MAX, GENERATION_MAX));
         let id = ActorId::new(KINDS_MAX as Kind - 1, 8193, 1);
         assert_eq!((id.block(), id.place()), (1, 1));
+        assert_eq!((id.block_id().kind(), id.block_id().block()), (id.kind(), id.block()));
+        assert_eq!(id.block_id(), BlockId::new(id.kind(), id.block()));
+        assert_eq!(id.block_id().member(id.member_id()), id);
+        assert_ne!(id.block_id(), BlockId::NONE);
     }
 
     #[test]

@@ -25,13 +25,15 @@ mod types;
 mod wheel;
 mod world;
 
+#[doc(hidden)]
+pub use actor::carried;
 pub use actor::{
-    Actor, ActorFailure, ActorRef, ActorRefs, AskError, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind, Handled,
-    HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pool, Recipient, ReplyTo, Router, Routing, Topic, Turn,
-    Undelivered, keyed,
+    Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFrom, Asking, Batch, Context, Destination, ExitReason, Failure, FailureKind,
+    Handled, HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool, Recipient, ReplyTo,
+    Router, Routing, SendOrPinned, TellFrom, Topic, Turn, Undelivered, keyed,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
-pub use charted::{ChartActor, ChartMail, Charted, Charting, SharedChart};
+pub use charted::{Callback, ChartActor, ChartMail, Charted, Charting, SendBack, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
@@ -49,6 +51,7 @@ pub use systems::{
     NoMail, ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
+pub use throng_macros::service;
 pub use world::Mailbox;
 
 #[cfg(feature = "bevy_app")]
@@ -62,7 +65,11 @@ mod guide {
             $(#[doc = include_str!(concat!("../docs/guide/src/", $file))] mod $name {})*
         };
     }
-    chapters!(ask "ask.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" orleans "orleans.md");
+    chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md" offload "offload.md" orleans "orleans.md" charts "charts.md");
+    #[cfg(feature = "xstate-json")]
+    chapters!(xstate "xstate.md");
+    #[cfg(feature = "scxml")]
+    chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]
     chapters!(testkit "testkit.md");
 }

@@ -14,8 +14,8 @@ use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
 use crate::actor::{
-    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, TimerSpec, Topic, publish,
-    publish_to,
+    Actor, ActorRef, ActorRefs, Destination, ExitReason, HasMailbox, Load, Newborn, Outbox, OutletPort, Pool, TellFrom, TimerSpec, Topic,
+    publish, publish_to,
 };
 #[cfg(feature = "testkit")]
 use crate::actor::{Failure, FailureKind, Signal};
@@ -623,14 +623,14 @@ impl<W: BorrowMut<World>> Throng<W> {
     }
 
     /// A digest of the world: of every actor's id, of the states whose type was registered with
-    /// [`ActorConfig::digest`], of free ids and of the counts.
+    /// [`ActorConfig::digest`], of kept mail, of ties between actors, of free ids and of the counts.
     ///
     /// # Determinism
     ///
     /// Equal inputs and seeds give equal digests after each tick, on any number of threads.
     #[must_use]
     pub fn digest(&mut self) -> u64 {
-        self.engine(|engine, world| engine.digest(world))
+        self.engine(Engine::digest)
     }
 
     /// A way in for other threads.
@@ -696,6 +696,15 @@ impl<W: BorrowMut<World>> Throng<W> {
         }
         schedules.add_systems(ActorRound, systems);
         self
+    }
+}
+
+/// Calls of services from the host tell; for an answer ask through [`Throng::inlet`].
+impl<W: BorrowMut<World>> TellFrom for &mut Throng<W> {
+    type Told<M> = ();
+
+    fn tell_from<M: Send + 'static, D: Destination<M> + Send + 'static>(self, to: D, msg: M) {
+        self.tell(to, msg);
     }
 }
 

@@ -4,7 +4,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use throng::statechart::{Actions, Chart, ChartEvent, History, Model, Problem, Session, StateDef, Status, StepError};
+use throng::statechart::{
+    Actions, Chart, ChartEvent, Guard, History, Model, Problem, Semantics, Session, StateDef, Status, Step, StepError, Trigger,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -18,7 +20,7 @@ enum State {
     G,
 }
 
-#[derive(Clone, Copy, Debug, ChartEvent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ChartEvent)]
 enum Event {
     Go,
     Back,
@@ -52,7 +54,7 @@ fn all_that_is_wrong_is_named_with_its_remedy() {
         root.state(A, |a| {
             a.initial(C);
             a.state(B, |_| {});
-            a.on(EventKind::Go).go(H).guard(throng::statechart::Guard::is_in(E));
+            a.on(EventKind::Go).go(H).guard(Guard::is_in(E));
         });
         root.parallel(D, |_| {});
         root.end(B, |b| b.state(F, |_| {}));
@@ -60,7 +62,7 @@ fn all_that_is_wrong_is_named_with_its_remedy() {
     });
     let expected = [
         "state `test` has children and no initial one: call `initial`, or make it parallel",
-        "state `A` has the initial state `C`, which is no child of it: name one of its children",
+        "state `A` has the initial state `C`, which is not inside it: name one of its children",
         "parallel state `D` has no region: give it children, or make it a plain state",
         "two states are called `B`: rename one of them",
         "state `B` is final and has children: make it a plain state, or move them",
@@ -104,6 +106,130 @@ fn what_can_never_happen_is_named() {
 }
 
 #[test]
+fn what_cannot_remember_or_be_heard_of_is_named() {
+    use State::*;
+    let found = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.history(H, History::Deep, []);
+            a.invoke_with("pump", |_, _, _| {}, |_| {});
+            a.invoke_with("pump", |_, _, _| {}, |_| {});
+        });
+        root.parallel(B, |b| {
+            b.history(G, History::Shallow, []);
+        });
+    });
+    let expected = [
+        "history state `H` has no sibling that can be active, so there is nothing to remember: put it beside its parent's children, \
+         or strike it out",
+        "state `A` invokes two things as `pump`: rename one of them",
+        "history state `G` has no sibling that can be active, so there is nothing to remember: put it beside its parent's children, \
+         or strike it out",
+    ];
+    assert_eq!(found, expected);
+    let found = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on_invoke_done("pump").go(B);
+        });
+        root.state(B, |_| {});
+    });
+    let expected = "transition 1 of state `A` for `xstate.done.actor.pump` waits for the invocation `pump`, which no state makes: \
+                    call `invoke`, or correct the name";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn what_a_state_invokes_starts_last_and_stops_last_and_reports_its_end() {
+    use State::*;
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let note = |word: &'static str| {
+        let seen = seen.clone();
+        move || seen.lock().expect("no test panics").push(word)
+    };
+    let (entry, exit, start, stop) = (note(">A"), note("<A"), note("start"), note("stop"));
+    let chart = Chart::<Test>::define("test", |root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.invoke_with("pump", move |_, _, _| start(), move |_| stop());
+            a.entry().effect(move |_, _, _| entry());
+            a.exit().effect(move |_, _, _| exit());
+            a.on_invoke_done("pump").run(|count, end, _| *count += u64::from(matches!(end.output(), Some(Event::Wait))));
+            a.on_invoke_error("pump").go(B).when(|_, end| end.failure() == Some("dry"));
+        });
+        root.state(B, |_| {});
+    });
+    let chart = chart.build().expect("the chart is sound");
+    let (mut configuration, mut count) = (throng::statechart::Configuration::new(), 0);
+    chart.start(&mut configuration, &mut count, 0, ()).expect("it starts");
+    chart.invocation_done(&mut configuration, &mut count, "pump", Some(Event::Wait), 0, ()).expect("it runs");
+    assert_eq!(count, 1);
+    let error = chart.invocation_failed(&mut configuration, &mut count, "pump", "wet", 0, ()).expect_err("no state takes it");
+    assert_eq!(error.to_string(), "what chart `test` invoked as `pump` has failed: wet; write an `on_invoke_error` for it");
+    assert!(chart.invocation_failed(&mut configuration, &mut count, "pump", "dry", 0, ()).expect("it is taken").changed);
+    assert!(!chart.invocation_done(&mut configuration, &mut count, "none", None, 0, ()).expect("it is ignored").handled);
+    assert_eq!(*seen.lock().expect("no test panics"), [">A", "start", "<A", "stop"]);
+}
+
+/// The paths of a chart are its tests: each leads where it says, and together they take every transition.
+#[test]
+fn paths_lead_where_they_say() {
+    use State::*;
+    use throng::statechart::{PathStep, Paths};
+    let chart = Chart::<Test>::define("vault", |root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on(EventKind::Go).run(|count, _, _| *count = (*count + 1).min(3));
+            a.on(EventKind::Back).go(B).when(|count, _| *count == 3);
+        });
+        root.state(B, |b| {
+            b.initial(C);
+            b.history(H, History::Shallow, []);
+            b.after(10).go(A).run(|count, _, _| *count = 0);
+            b.state(C, |c| {
+                c.on(EventKind::Go).go(D);
+            });
+            b.state(D, |d| {
+                d.always().when(|count, _| *count > 9).go(C);
+                d.on(EventKind::Wait).go(E);
+            });
+        });
+        root.state(E, |e| {
+            e.on(EventKind::Back).go(H);
+            e.on(EventKind::Go).go(F);
+        });
+        root.end(F, |_| {});
+    });
+    let chart = Arc::new(chart.build().expect("the chart is sound"));
+    let events = [Event::Go, Event::Back, Event::Wait];
+    let paths: Paths<State, Event> = chart.paths(0, &events, 1_000).expect("it starts");
+    assert!(paths.is_complete());
+    let play = |path: &[PathStep<Event>]| {
+        let mut session = Session::start(chart.clone(), 0).expect("it starts");
+        for step in path {
+            match step {
+                PathStep::Send(event) => session.send(*event),
+                PathStep::Advance(ticks) => session.advance(*ticks),
+            }
+            .expect("it runs");
+        }
+        session
+    };
+    for (state, path) in paths.states() {
+        assert!(play(path).is_in(state), "{state:?} by {path:?}");
+    }
+    let lengths: Vec<(State, usize)> = paths.states().map(|(state, path)| (*state, path.len())).collect();
+    assert_eq!(lengths, [(A, 0), (B, 4), (C, 4), (D, 5), (E, 6), (F, 7)]);
+    assert_eq!(paths.transitions().count(), 7);
+    let (place, path) = paths.transitions().nth(2).expect("there are seven");
+    assert_eq!(place, "transition 1 of state `B` for `xstate.after.10.B`");
+    assert_eq!(path.last(), Some(&PathStep::Advance(10)));
+    assert_eq!(paths.missing().collect::<Vec<_>>(), ["transition 1 of state `D` for `always`"]);
+    let some = chart.paths(0, &events, 3).expect("it starts");
+    assert!(!some.is_complete() && some.to(&F).is_none());
+}
+
+#[test]
 fn histories_that_lead_round_in_a_circle_are_refused() {
     use State::*;
     let found = problems(|root| {
@@ -116,6 +242,176 @@ fn histories_that_lead_round_in_a_circle_are_refused() {
         });
     });
     assert_eq!(found, ["the defaults of history state `H` lead back to itself: let one of them lead to a state"]);
+}
+
+/// Regions C and F with two states each, in the parallel B, in A.
+fn regions(root: &mut StateDef<Test>) {
+    use State::*;
+    root.state(A, |a| {
+        a.initial(B);
+        a.parallel(B, |b| {
+            b.state(C, |c| {
+                c.initial(D).run(|count, _, _| *count += 10);
+                c.state(D, |_| {});
+                c.state(E, |_| {});
+            });
+            b.state(F, |f| {
+                f.initial(G);
+                f.state(G, |_| {});
+                f.state(H, |_| {});
+            });
+        });
+    });
+}
+
+#[test]
+fn initial_states_may_lie_deep_and_in_several_regions() {
+    use State::*;
+    for semantics in [Semantics::XState, Semantics::Scxml] {
+        let start = |initial: &[State]| {
+            let chart = Chart::<Test>::define("test", |root| {
+                root.initial_all(initial.iter().copied()).run(|count, _, _| *count += 1);
+                regions(root);
+            });
+            let chart = chart.semantics(semantics).lenient().build().expect("the chart is sound");
+            Session::start(Arc::new(chart), 0).expect("it starts")
+        };
+        // What lies between is entered, and the other region by default.
+        assert_eq!(start(&[E]).active(), [A, B, C, E, F, G]);
+        assert_eq!(start(&[E, H]).active(), [A, B, C, E, F, H]);
+        assert_eq!(start(&[H, E]).active(), [A, B, C, E, F, H]);
+        // The initial actions of a state that is not entered by default do not run.
+        assert_eq!(*start(&[E]).context(), 1);
+        assert_eq!(*start(&[A]).context(), 11);
+    }
+}
+
+#[test]
+fn initial_states_that_do_not_go_together_are_refused() {
+    use State::*;
+    let found = |initial: &[State]| {
+        problems(|root| {
+            root.initial_all(initial.iter().copied());
+            regions(root);
+        })
+    };
+    let conflict = |one, other| {
+        format!(
+            "state `test` has the initial states `{one}` and `{other}`, which cannot be entered together: they must be in different regions"
+        )
+    };
+    assert_eq!(found(&[D, E])[0], conflict("D", "E"));
+    assert_eq!(found(&[E, E])[0], conflict("E", "E"));
+    assert_eq!(found(&[B, E])[0], conflict("B", "E"));
+    assert_eq!(found(&[]), ["state `test` has children and no initial one: call `initial`, or make it parallel"]);
+    let outside = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.initial_all([B, C]);
+            a.state(B, |_| {});
+        });
+        root.state(C, |_| {});
+    });
+    assert_eq!(outside, ["state `A` has the initial state `C`, which is not inside it: name one of its children"]);
+}
+
+#[test]
+fn deep_initial_states_and_histories_may_not_lead_round_in_a_circle() {
+    use State::*;
+    let found = problems(|root| {
+        root.initial(D);
+        root.state(A, |a| {
+            a.initial(G);
+            a.parallel(B, |b| {
+                b.state(C, |c| {
+                    c.initial(D);
+                    c.state(D, |_| {});
+                });
+                // Entered beside D, and it leads to all of A again.
+                b.state(F, |f| {
+                    f.initial(H);
+                    f.state(E, |_| {});
+                    f.history(H, History::Deep, [A]);
+                });
+            });
+            a.history(G, History::Shallow, [D]);
+        });
+    });
+    assert_eq!(found, ["the defaults of history state `H` lead back to itself: let one of them lead to a state"]);
+}
+
+#[test]
+fn default_actions_of_history_run_once_after_those_of_its_parent() {
+    use State::*;
+    for semantics in [Semantics::XState, Semantics::Scxml] {
+        let note = |digit: u64| move |log: &mut u64, _: &Trigger<'_, Event>, _: &mut Step<'_, Test>| *log = *log * 10 + digit;
+        let chart = Chart::<Test>::define("test", |root| {
+            root.initial(A);
+            root.state(A, |a| {
+                a.on(EventKind::Go).go(H).run(note(1));
+            });
+            root.state(B, |b| {
+                b.entry().run(note(2));
+                b.initial(C).run(note(9));
+                b.history(H, History::Deep, [D]).run(note(3)).run(note(4));
+                b.state(C, |_| {});
+                b.state(D, |d| {
+                    d.entry().run(note(5));
+                    d.on(EventKind::Wait).go(C);
+                });
+                b.on(EventKind::Back).go(A);
+                // B stays: there is no entry after which to run them.
+                b.on(EventKind::Go).go(H);
+            });
+        });
+        let chart = chart.semantics(semantics).lenient().build().expect("the chart is sound");
+        let mut session = Session::start(Arc::new(chart), 0).expect("it starts");
+        let mut send = |event| {
+            *session.context_mut() = 0;
+            session.send(event).expect("it runs");
+            (*session.context(), session.active())
+        };
+        assert_eq!(send(Event::Go), (12345, vec![B, D]));
+        send(Event::Wait);
+        send(Event::Back);
+        assert_eq!(send(Event::Go), (12, vec![B, C]), "there is a record now");
+    }
+}
+
+#[test]
+fn a_guard_that_fails_does_not_hold_and_raises_its_event_first() {
+    use State::*;
+    let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = asked.clone();
+    let chart = Chart::<Test>::define("test", |root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.on(EventKind::Go).go(B).guard(Guard::attempt(|_, _, _| Err(Event::Back)));
+            a.on(EventKind::Go).go(C).guard(Guard::attempt(|_, _, active| Ok(active.is_in(&A) && !active.is_in(&B)))).raise(Event::Wait);
+        });
+        root.state(B, |_| {});
+        root.state(C, |c| {
+            // Asked without an event, and held back by the first of two conditions.
+            c.always().go(B).when(|_, _| false).guard(Guard::attempt(move |_, _, _| {
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Err(Event::Go)
+            }));
+            c.on(EventKind::Back).go(D);
+            c.on(EventKind::Wait).go(B);
+        });
+        root.state(D, |d| {
+            d.on(EventKind::Wait).go(E);
+        });
+        root.state(E, |e| {
+            e.always().go(F).guard(Guard::attempt(|_, _, _| Err(Event::Back)));
+            e.on(EventKind::Back).go(F);
+        });
+        root.state(F, |_| {});
+    });
+    let mut session = Session::start(Arc::new(chart.build().expect("the chart is sound")), 0).expect("it starts");
+    assert!(session.send(Event::Go).expect("it runs").handled);
+    assert_eq!(session.active(), [F]);
+    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
 
 #[test]

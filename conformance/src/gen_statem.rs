@@ -27,7 +27,7 @@ pub fn run(case: &Value) -> Verdict {
     played.map_err(|difference| format!("as an actor: {difference}"))
 }
 
-fn play<S: Stage<Context = Desk>>(case: &Value, plan: &Plan, start: impl Fn() -> Result<S, String>) -> Verdict {
+fn play<S: Stage<Context = Desk, Event = EventId>>(case: &Value, plan: &Plan, start: impl Fn() -> Result<S, String>) -> Verdict {
     let mut stage = None;
     let mut now = 0;
     let steps = case["steps"].as_array().ok_or("the case has no list `steps`")?;
@@ -48,7 +48,7 @@ fn play<S: Stage<Context = Desk>>(case: &Value, plan: &Plan, start: impl Fn() ->
     Ok(())
 }
 
-fn perform_step(plan: &Plan, stage: &mut impl Stage<Context = Desk>, step: &Value) -> Verdict {
+fn perform_step(plan: &Plan, stage: &mut impl Stage<Context = Desk, Event = EventId>, step: &Value) -> Verdict {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let events = match step["op"].as_str() {
         Some("start" | "wait") => Vec::new(),
@@ -72,7 +72,7 @@ fn perform_step(plan: &Plan, stage: &mut impl Stage<Context = Desk>, step: &Valu
     stage.send_all(&ids)
 }
 
-fn check(number: usize, stage: &mut impl Stage<Context = Desk>, expected: &Value) -> Verdict {
+fn check(number: usize, stage: &mut impl Stage<Context = Desk, Event = EventId>, expected: &Value) -> Verdict {
     // The root comes first.
     let state = match (stage.status(), stage.states().get(1)) {
         (Status::Active, Some(state)) => state.clone(),

@@ -36,6 +36,9 @@ enum Suite {
     Scxml {
         /// Documents, each `NAME.scxml` with a `NAME.json`, in it and below it.
         folder: PathBuf,
+        /// Those that are not applicable: one a line, `NAME: REASON`. Others must pass, and these must not.
+        #[arg(long)]
+        expected: Option<PathBuf>,
     },
 }
 
@@ -44,6 +47,6 @@ fn main() -> ExitCode {
         Suite::Otp { file } => report(&file, otp::run),
         Suite::Xstate { file } => report(&file, xstate::run),
         Suite::GenStatem { file } => report(&file, gen_statem::run),
-        Suite::Scxml { folder } => scxml::report(&folder),
+        Suite::Scxml { folder, expected } => scxml::report(&folder, expected.as_deref()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use throng::statechart::{Chart, Configuration, Definition, EventId, Model, Session, Status};
+use throng::statechart::{Chart, Configuration, Definition, Model, Session, Status};
 use throng::{ActorRef, ChartActor, Charted, Charting, SharedChart, Throng, ThrongOptions};
 
 /// Ticks of the world for one unit of a case's time. An event takes a tick, so a unit must hold more ticks than there
@@ -14,8 +14,11 @@ pub(crate) trait Stage {
     /// The chart's context.
     type Context;
 
+    /// The chart's events.
+    type Event;
+
     /// Sends events at one instant, and waits until they are handled.
-    fn send_all(&mut self, events: &[EventId]) -> Result<(), String>;
+    fn send_all(&mut self, events: &[Self::Event]) -> Result<(), String>;
 
     /// Lets so many units of time pass at once.
     fn advance(&mut self, units: u64) -> Result<(), String>;
@@ -32,12 +35,13 @@ pub(crate) trait Stage {
 
 impl<M> Stage for Session<M>
 where
-    M: for<'a> Model<Port<'a> = (), Event = EventId>,
+    M: for<'a> Model<Port<'a> = (), Event: Clone>,
 {
     type Context = M::Context;
+    type Event = M::Event;
 
-    fn send_all(&mut self, events: &[EventId]) -> Result<(), String> {
-        events.iter().try_for_each(|event| self.send(*event).map(drop).map_err(|error| error.to_string()))
+    fn send_all(&mut self, events: &[M::Event]) -> Result<(), String> {
+        events.iter().try_for_each(|event| self.send(event.clone()).map(drop).map_err(|error| error.to_string()))
     }
 
     fn advance(&mut self, units: u64) -> Result<(), String> {
@@ -64,7 +68,7 @@ pub(crate) struct Alone<C: ChartActor> {
     chart: Arc<Chart<Charting<C>>>,
 }
 
-impl<C: ChartActor<Event = EventId>> Alone<C> {
+impl<C: ChartActor> Alone<C> {
     pub(crate) fn start(chart: Definition<Charting<C>>, context: C) -> Result<Self, String> {
         let mut throng = Throng::new(ThrongOptions::new().threads(1));
         throng.register_chart(chart).map_err(|error| error.to_string())?;
@@ -79,11 +83,12 @@ impl<C: ChartActor<Event = EventId>> Alone<C> {
     }
 }
 
-impl<C: ChartActor<Event = EventId>> Stage for Alone<C> {
+impl<C: ChartActor<Event: Clone>> Stage for Alone<C> {
     type Context = C;
+    type Event = C::Event;
 
-    fn send_all(&mut self, events: &[EventId]) -> Result<(), String> {
-        self.throng.tell_many(events.iter().map(|event| (self.actor, (*event).into())));
+    fn send_all(&mut self, events: &[C::Event]) -> Result<(), String> {
+        self.throng.tell_many(events.iter().map(|event| (self.actor, event.clone().into())));
         self.tick()
     }
 

@@ -16,6 +16,11 @@ fn xstate() {
     all_pass(include_str!("../../tests/data/xstate/xstate-public.jsonl"), 710, xstate::run);
 }
 
+#[test]
+fn xstate_exported_and_imported_again() {
+    all_pass(include_str!("../../tests/data/xstate/xstate-public.jsonl"), 710, xstate::run_exported);
+}
+
 /// Cases on which no rule has a bearing that the two do not share come out alike under SCXML's.
 #[test]
 fn xstate_without_quirks_under_scxml() {

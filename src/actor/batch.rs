@@ -1,9 +1,6 @@
 //! All mail of one actor in one round.
 
-use std::cell::Cell;
-
 use super::Turn;
-use crate::id::ActorId;
 use crate::mailbox::KeptMail;
 
 /// The mail that an actor takes at once; an iterator over its messages, in order.
@@ -12,13 +9,13 @@ use crate::mailbox::KeptMail;
 #[derive(Debug)]
 pub struct Batch<'a, M> {
     kept: &'a mut KeptMail<M>,
-    from: &'a Cell<Option<ActorId>>,
+    turn: &'a Turn<'a>,
     left: u32,
 }
 
 impl<'a, M> Batch<'a, M> {
-    pub(crate) fn new(kept: &'a mut KeptMail<M>, turn: &'a Turn<'_>, budget: u32) -> Self {
-        Self { kept, from: turn.sender_cell(), left: budget }
+    pub(crate) fn new(kept: &'a mut KeptMail<M>, turn: &'a Turn<'a>, budget: u32) -> Self {
+        Self { kept, turn, left: budget }
     }
 }
 
@@ -28,7 +25,7 @@ impl<M> Iterator for Batch<'_, M> {
     fn next(&mut self) -> Option<M> {
         self.left = self.left.checked_sub(1)?;
         let envelope = self.kept.next()?;
-        self.from.set(envelope.from);
+        self.turn.set_sender(envelope.from);
         Some(envelope.msg)
     }
 

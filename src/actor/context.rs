@@ -17,7 +17,7 @@ use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
 use super::{Actor, ActorRef, ClaimOrder, Destination, HasMailbox, Nursery, OutboxCell};
 use crate::error::SpawnError;
-use crate::id::{ActorId, Kind};
+use crate::id::{ActorId, BlockId, Kind, MemberId};
 use crate::mailbox::Shout;
 use crate::registry::Registry;
 use crate::types::TypeMap;
@@ -82,7 +82,9 @@ pub struct Turn<'a> {
     order: Cell<(u32, u32)>,
     before: &'a [std::sync::atomic::AtomicBool],
     me: Cell<ActorId>,
-    from: Cell<Option<ActorId>>,
+    /// The sender, as a member of the block that is its source.
+    from: Cell<Option<MemberId>>,
+    source: Cell<BlockId>,
     wish: Cell<Wish>,
     round: Cell<u32>,
     /// Random generators drawn since the block began.
@@ -100,6 +102,7 @@ impl<'a> Turn<'a> {
             before,
             me: Cell::new(me),
             from: Cell::new(None),
+            source: Cell::new(BlockId::NONE),
             wish: Cell::new(Wish::NONE),
             round: Cell::new(env.round),
             draws: Cell::new(HOOK_DRAWS | (env.sessions << 8)),
@@ -110,9 +113,26 @@ impl<'a> Turn<'a> {
     /// Starts a call.
     #[inline]
     pub(crate) fn begin(&self, me: ActorId, from: Option<ActorId>) {
+        self.set_sender(from);
+        self.begin_from(me, from.map(ActorId::member_id));
+    }
+
+    /// Starts a call for a message from a member of the [source](Turn::set_source).
+    #[inline]
+    pub(crate) fn begin_from(&self, me: ActorId, from: Option<MemberId>) {
         self.me.set(me);
         self.from.set(from);
         self.outbox.with(super::Outbox::begin);
+    }
+
+    /// Tells of which block the senders of the following messages are.
+    pub(crate) fn set_source(&self, source: BlockId) {
+        self.source.set(source);
+    }
+
+    pub(crate) fn set_sender(&self, from: Option<ActorId>) {
+        self.from.set(from.map(ActorId::member_id));
+        self.source.set(from.map_or(BlockId::NONE, ActorId::block_id));
     }
 
     /// The block that the following calls belong to: number `chunk` of `chunks` in this pass.
@@ -127,10 +147,6 @@ impl<'a> Turn<'a> {
     #[inline]
     pub(crate) fn wishes_nothing(&self) -> bool {
         self.wish.get() == Wish::NONE
-    }
-
-    pub(crate) fn sender_cell(&self) -> &Cell<Option<ActorId>> {
-        &self.from
     }
 
     pub(crate) fn take_wish(&self) -> Wish {
@@ -158,7 +174,7 @@ impl<'a> Turn<'a> {
     /// Who sent the message; `None` if it came from outside.
     #[must_use]
     pub fn sender(&self) -> Option<ActorId> {
-        self.from.get()
+        self.from.get().map(|from| self.source.get().member(from))
     }
 
     /// The number of the running tick, from 1.
@@ -189,9 +205,11 @@ impl<'a> Turn<'a> {
         self.env.tick_period
     }
 
-    /// The same worker goes on with the next round.
+    /// The same worker goes on with the next round, which is about one block.
+    #[inline]
     pub(crate) fn next_round(&self) {
         self.round.set(self.round.get() + 1);
+        self.begin_block(0, 1);
     }
 
     /// Sends a message. It arrives in the next round, if this call succeeds.
@@ -233,7 +251,7 @@ impl<'a> Turn<'a> {
 
     /// Passes a message on in its sender's name.
     pub fn forward<M>(&self, to: impl Destination<M>, msg: M) {
-        to.deliver(self.env.registry, self.outbox, self.from.get(), msg);
+        to.deliver(self.env.registry, self.outbox, self.sender(), msg);
     }
 
     /// Spawns a child, which stops when this actor stops. Its reference can be used at once; its
@@ -322,7 +340,7 @@ impl fmt::Debug for Turn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Turn")
             .field("actor", &self.me.get())
-            .field("sender", &self.from.get())
+            .field("sender", &self.sender())
             .field("tick", &self.env.tick)
             .field("round", &self.round.get())
             .finish_non_exhaustive()

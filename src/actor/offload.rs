@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::ask::{Ticket, ask, typed};
 use super::outbox::Act;
-use super::{Actor, Context, GoOn};
+use super::{Actor, Context, GoOn, Handled};
 use crate::id::Kind;
 use crate::panics;
 
@@ -98,11 +98,20 @@ impl<A: Actor> Context<'_, A> {
         job: impl FnOnce() -> R + Send + 'static,
         then: impl FnOnce(Result<R, JobError>) -> A::Msg + Send + 'static,
     ) {
-        let go_on = GoOn::<A>(Box::new(move |_, end, cx| {
-            let result = typed::<Result<R, JobError>>(end).unwrap_or(Err(JobError::Lost));
+        self.offload_for(job, move |_, result, cx| {
             cx.tell(cx.me(), then(result));
             Ok(())
-        }));
+        });
+    }
+
+    /// As [`Context::offload`], with a continuation in the place of a message.
+    pub(crate) fn offload_for<R: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> R + Send + 'static,
+        then: impl FnOnce(&mut A, Result<R, JobError>, &Context<'_, A>) -> Handled + Send + 'static,
+    ) {
+        let go_on =
+            GoOn::<A>(Box::new(move |state, end, cx| then(state, typed::<Result<R, JobError>>(end).unwrap_or(Err(JobError::Lost)), cx)));
         let run = move |go| -> Box<dyn Any + Send> {
             let result: Result<R, JobError> = match go {
                 Go::Run => panics::catch(job).map_err(JobError::Panicked),

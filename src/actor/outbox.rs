@@ -21,7 +21,7 @@ use super::offload::Job;
 use super::returns::{Return, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
-use crate::id::{ActorId, BLOCKS_BITS, Kind};
+use crate::id::{ActorId, BlockId, Kind};
 use crate::mailbox::{DeadLetter, Envelope, Lane, Segment, Shout};
 use crate::panics;
 use crate::wheel::{TimerKey, Wheel};
@@ -167,7 +167,7 @@ impl<A: Send + 'static> AnyBirths for Vec<Newborn<A>> {
 /// One deed of the running call.
 #[derive(Clone, Copy)]
 enum Deed {
-    Mail { kind: Kind, block: u32 },
+    Mail { to: BlockId },
     Shout { kind: Kind },
     Birth { kind: Kind },
     Act,
@@ -178,8 +178,8 @@ enum Deed {
     Order,
 }
 
-/// A [`Deed`] in four bytes, since one is noted for each message. A message is its kind and block, which
-/// is below 2^30; the others have the highest bit set, then a number of their own, and their kind.
+/// A [`Deed`] in four bytes, since one is noted for each message. A message is its receiver's block, whose
+/// highest bit is zero; the others have the highest bit set, then a number of their own, and their kind.
 #[derive(Clone, Copy)]
 struct Note(u32);
 
@@ -188,7 +188,7 @@ impl Note {
 
     fn deed(self) -> Deed {
         if self.0 & Self::OTHER == 0 {
-            return Deed::Mail { kind: (self.0 >> BLOCKS_BITS) as Kind, block: self.0 & ((1 << BLOCKS_BITS) - 1) };
+            return Deed::Mail { to: BlockId::from_bits(self.0) };
         }
         let kind = self.0 as Kind;
         match (self.0 & !Self::OTHER) >> 16 {
@@ -208,7 +208,7 @@ impl From<Deed> for Note {
     #[inline]
     fn from(deed: Deed) -> Self {
         let (number, kind) = match deed {
-            Deed::Mail { kind, block } => return Self(u32::from(kind) << BLOCKS_BITS | block),
+            Deed::Mail { to } => return Self(to.to_bits()),
             Deed::Shout { kind } => (0, kind),
             Deed::Birth { kind } => (1, kind),
             Deed::Act => (2, 0),
@@ -293,10 +293,10 @@ impl Outbox {
     pub(crate) fn tell<A: HasMailbox>(&mut self, to: ActorId, from: Option<ActorId>, msg: A::Msg) {
         if self.log.len() < self.log.capacity()
             && let Some(lane) = self.lanes.get_mut(to.kind() as usize).and_then(LaneSlot::lane_mut::<A>)
-            && let Some(room) = lane.room(to.block())
+            && let Some(room) = lane.room(to.block(), from.map(ActorId::block_id))
         {
             room.fill(to, from, msg);
-            self.log.push(Deed::Mail { kind: to.kind(), block: to.block() }.into());
+            self.log.push(Deed::Mail { to: to.block_id() }.into());
         } else {
             self.tell_slowly::<A>(Envelope { to, from, msg });
         }
@@ -304,16 +304,16 @@ impl Outbox {
 
     #[cold]
     #[inline(never)]
-    fn tell_slowly<A: HasMailbox>(&mut self, Envelope { to, from, msg }: Envelope<A::Msg>) {
-        let kind = to.kind();
+    fn tell_slowly<A: HasMailbox>(&mut self, envelope: Envelope<A::Msg>) {
+        let (kind, to) = (envelope.to.kind(), envelope.to.block_id());
         let Some(lane) = self.lanes.get_mut(kind as usize).and_then(LaneSlot::lane_mut::<A>) else {
             self.unroutable += 1;
             return;
         };
-        if lane.push(to, from, msg) {
+        if lane.push(envelope) {
             self.dirty.push(kind);
         }
-        self.log.push(Deed::Mail { kind, block: to.block() }.into());
+        self.log.push(Deed::Mail { to }.into());
     }
 
     /// Puts an emptied segment where the next mail of its type is written.
@@ -442,7 +442,6 @@ impl Outbox {
     /// A new block begins: its spawns are counted from zero.
     #[inline]
     pub(crate) fn begin_block(&mut self) {
-        self.take_returns();
         if !self.reserved.is_empty() {
             self.reserved.clear();
         }
@@ -454,7 +453,7 @@ impl Outbox {
         while let Some(note) = self.log.pop() {
             // What is dropped here may panic when it is dropped.
             let undone = panics::catch(|| match note.deed() {
-                Deed::Mail { kind, block } => self.lanes[kind as usize].lane.undo(block),
+                Deed::Mail { to } => self.lanes[to.kind() as usize].lane.undo(to.block()),
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => drop(self.acts.pop()),
@@ -490,14 +489,14 @@ impl Outbox {
         self.lanes[kind as usize].lane_mut::<A>().map(|lane| lane.shelf.take()).unwrap_or_default()
     }
 
-    /// Exchanges the mail for an empty segment if it is all there is: of one kind, for one block, in one
-    /// segment, and nothing else was done or noticed.
+    /// Exchanges the mail for an empty segment if it is all there is: of one kind, for one block and from
+    /// one (which are returned), in one segment, and nothing else was done or noticed.
     #[inline]
-    pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> bool {
+    pub(crate) fn exchange_only_segment<A: HasMailbox>(&mut self, kind: Kind, empty: &mut Segment<A::Msg>) -> Option<(u32, BlockId)> {
         self.take_returns();
-        self.dirty == [kind]
-            && self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0
-            && self.lanes[kind as usize].lane_mut::<A>().is_some_and(|lane| lane.exchange_only_segment(empty))
+        let is_all = self.dirty == [kind]
+            && self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() == 0;
+        if is_all { self.lanes[kind as usize].lane_mut::<A>()?.exchange_only_segment(empty) } else { None }
     }
 
     /// Ends a run of exchanges, of which `empty` is left.

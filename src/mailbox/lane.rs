@@ -17,6 +17,8 @@
 //! 1. `touched` lists exactly the blocks whose bucket is not empty, in the order of first use.
 //! 2. [`Lane::pop`] undoes [`Lane::push`] in reverse order, which is how a failed call is rolled back.
 //! 3. Only a bucket's last segment has room; an empty bucket has no segment.
+//! 4. A message that has a sender is written only when the bucket's last [`Source`] is that sender's
+//!    block, and its place (`Tail::source`) says so.
 //!
 //! During a relay ([`Lane::exchange_only_segment`]) one touched bucket may be an empty segment.
 
@@ -26,11 +28,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Audience;
-use super::shelf::{Segment, Shelf, segment_messages};
+use super::reader::Source;
+use super::shelf::{Packed, Segment, Shelf, segment_messages};
 use crate::cache::prefetch;
-use crate::id::ActorId;
+use crate::id::{ActorId, BlockId, Kind};
 
-/// A message on its way.
+/// A message with its receiver and its sender.
 #[derive(Debug)]
 pub(crate) struct Envelope<M> {
     pub(crate) to: ActorId,
@@ -63,6 +66,7 @@ impl<M> fmt::Debug for Shout<M> {
 #[derive(Debug)]
 pub(crate) struct Part<M> {
     pub(crate) segments: Vec<Segment<M>>,
+    pub(crate) sources: Vec<Source>,
     /// Number of messages before the shout; ascending.
     pub(crate) shouts: Vec<(u32, Arc<Shout<M>>)>,
 }
@@ -79,20 +83,28 @@ fn bucket_len<M>(full: &[Segment<M>], last: Option<&Segment<M>>) -> usize {
     full.len().saturating_sub(1) * segment_messages::<M>() + last.map_or(0, Vec::len)
 }
 
-/// The mail for one block.
+/// The end of a bucket, where mail is written.
 #[derive(Debug)]
-struct Bucket<M> {
-    /// The segment that is written; without memory if the bucket is empty.
-    tail: Segment<M>,
-    full: Vec<Segment<M>>,
+struct Tail<M> {
+    /// Without memory if the bucket is empty.
+    segment: Segment<M>,
+    /// The block of the last message's sender.
+    source: BlockId,
 }
 
-impl<M> Bucket<M> {
-    const EMPTY: Self = Self { tail: Vec::new(), full: Vec::new() };
+impl<M> Tail<M> {
+    const EMPTY: Self = Self { segment: Vec::new(), source: BlockId::NONE };
+}
 
-    fn len(&self) -> usize {
-        self.full.len() * segment_messages::<M>() + self.tail.len()
-    }
+/// The rest of a bucket, which a message seldom needs.
+#[derive(Debug)]
+struct Body<M> {
+    full: Vec<Segment<M>>,
+    sources: Vec<Source>,
+}
+
+impl<M> Body<M> {
+    const EMPTY: Self = Self { full: Vec::new(), sources: Vec::new() };
 }
 
 /// A shout with the length that each bucket had when it was made.
@@ -102,13 +114,13 @@ struct Shouted<M> {
     lengths: Vec<(u32, u32)>,
 }
 
-/// How many messages ahead of the one written its bucket's memory is asked for: the next line or the one after. Many stores to other
-/// buckets come before it is reached.
+/// How many messages ahead of the one written its bucket's memory is asked for: the next line or the one
+/// after. Many stores to other buckets come before it is reached.
 const AHEAD: usize = 3;
 
 /// Where the next message of a bucket goes.
 pub(crate) struct Room<'a, M> {
-    tail: &'a mut Segment<M>,
+    segment: &'a mut Segment<M>,
 }
 
 impl<M> Room<'_, M> {
@@ -118,20 +130,23 @@ impl<M> Room<'_, M> {
     /// the stores before it, which miss the cache (17 of 61 ns a message, measured).
     #[inline(always)]
     pub(crate) fn fill(self, to: ActorId, from: Option<ActorId>, msg: M) {
-        let len = self.tail.len();
+        let len = self.segment.len();
         // SAFETY: `Lane::room`, the only maker, saw that there is room behind the last message.
         unsafe {
-            self.tail.as_mut_ptr().add(len).write(Envelope { to, from, msg });
-            self.tail.set_len(len + 1);
+            self.segment.as_mut_ptr().add(len).write(Packed { to: to.member_id(), from: from.map(ActorId::member_id), msg });
+            self.segment.set_len(len + 1);
         }
-        prefetch(self.tail.as_ptr().wrapping_add(len + AHEAD).cast());
+        prefetch(self.segment.as_ptr().wrapping_add(len + AHEAD).cast());
     }
 }
 
 /// One worker's outgoing mail for one actor type.
 #[derive(Debug)]
 pub(crate) struct Lane<M> {
-    buckets: Vec<Bucket<M>>,
+    /// Buckets, by block: their ends...
+    tails: Vec<Tail<M>>,
+    /// ...and what is before.
+    bodies: Vec<Body<M>>,
     touched: Vec<u32>,
     shouts: Vec<Shouted<M>>,
     pub(crate) shelf: Shelf<M>,
@@ -139,7 +154,7 @@ pub(crate) struct Lane<M> {
 
 impl<M> Default for Lane<M> {
     fn default() -> Self {
-        Self { buckets: Vec::new(), touched: Vec::new(), shouts: Vec::new(), shelf: Shelf::default() }
+        Self { tails: Vec::new(), bodies: Vec::new(), touched: Vec::new(), shouts: Vec::new(), shelf: Shelf::default() }
     }
 }
 
@@ -149,53 +164,78 @@ impl<M> Lane<M> {
         Self { shelf: self.shelf.sibling(), ..Self::default() }
     }
 
-    /// The place of the next message for `block`, if its bucket has one ready.
+    /// The place of the next message for `block` from a sender of `source`, if its bucket has one ready.
     #[inline(always)]
-    pub(crate) fn room(&mut self, block: u32) -> Option<Room<'_, M>> {
-        let tail = &mut self.buckets.get_mut(block as usize)?.tail;
-        if tail.len() < tail.capacity() { Some(Room { tail }) } else { None }
+    pub(crate) fn room(&mut self, block: u32, source: Option<BlockId>) -> Option<Room<'_, M>> {
+        let Tail { segment, source: last } = self.tails.get_mut(block as usize)?;
+        let is_ready = segment.len() < segment.capacity() && source.is_none_or(|source| source == *last);
+        is_ready.then_some(Room { segment })
     }
 
     /// Appends a message to its block's bucket; `true` if the bucket is the first to be written.
-    pub(crate) fn push(&mut self, to: ActorId, from: Option<ActorId>, msg: M) -> bool {
-        let is_first = self.room(to.block()).is_none() && self.make_room(to.block() as usize);
-        self.room(to.block()).expect("invariant: room was made").fill(to, from, msg);
+    pub(crate) fn push(&mut self, Envelope { to, from, msg }: Envelope<M>) -> bool {
+        let (block, source) = (to.block(), from.map(ActorId::block_id));
+        let is_first = self.room(block, None).is_none() && self.make_room(block as usize);
+        source.into_iter().for_each(|source| self.set_source(block as usize, source));
+        self.room(block, source).expect("invariant: room was made").fill(to, from, msg);
         is_first
     }
 
     /// Gives a bucket a segment with room; `true` if the lane was empty.
     fn make_room(&mut self, block: usize) -> bool {
-        if block >= self.buckets.len() {
-            self.buckets.resize_with(block + 1, || Bucket::EMPTY);
+        if block >= self.tails.len() {
+            self.tails.resize_with(block + 1, || Tail::EMPTY);
+            self.bodies.resize_with(block + 1, || Body::EMPTY);
         }
-        let fresh = self.shelf.take();
-        let bucket = &mut self.buckets[block];
-        let filled = std::mem::replace(&mut bucket.tail, fresh);
+        let filled = std::mem::replace(&mut self.tails[block].segment, self.shelf.take());
         if !filled.is_empty() {
-            bucket.full.push(filled);
+            self.bodies[block].full.push(filled);
             return false;
         }
         self.touched.push(block as u32);
         self.touched.len() == 1
     }
 
-    /// Takes back the last message pushed to `block`.
-    pub(crate) fn pop(&mut self, block: u32) -> Option<Envelope<M>> {
-        let bucket = self.buckets.get_mut(block as usize)?;
-        let envelope = bucket.tail.pop();
-        if bucket.tail.is_empty() {
-            let before = bucket.full.pop().unwrap_or_default();
-            self.shelf.give(std::mem::replace(&mut bucket.tail, before));
-            if bucket.tail.is_empty() && self.touched.last() == Some(&block) {
+    /// The next messages are from senders of `source`.
+    fn set_source(&mut self, block: usize, source: BlockId) {
+        if self.tails[block].source == source {
+            return;
+        }
+        self.tails[block].source = source;
+        let first = self.bucket_len(block) as u32;
+        let sources = &mut self.bodies[block].sources;
+        // Only an exchanged bucket has a source and no mail from it.
+        sources.pop_if(|last| last.first == first);
+        sources.push(Source { first, block: source });
+    }
+
+    fn bucket_len(&self, block: usize) -> usize {
+        self.bodies[block].full.len() * segment_messages::<M>() + self.tails[block].segment.len()
+    }
+
+    /// Drops the last message pushed to `block`.
+    pub(crate) fn pop(&mut self, block: u32) {
+        let place = block as usize;
+        let Some(tail) = self.tails.get_mut(place) else { return };
+        let popped = tail.segment.pop();
+        if tail.segment.is_empty() {
+            let before = self.bodies[place].full.pop().unwrap_or_default();
+            self.shelf.give(std::mem::replace(&mut tail.segment, before));
+            if tail.segment.is_empty() && self.touched.last() == Some(&block) {
                 self.touched.pop();
             }
         }
-        envelope
+        let len = self.bucket_len(place);
+        let sources = &mut self.bodies[place].sources;
+        if sources.pop_if(|last| last.first as usize >= len).is_some() {
+            self.tails[place].source = sources.last().map_or(BlockId::NONE, |last| last.block);
+        }
+        drop(popped);
     }
 
     /// Appends a message to every actor of the type.
     pub(crate) fn shout(&mut self, shout: Shout<M>) {
-        let lengths = self.touched.iter().map(|&b| (b, self.buckets[b as usize].len() as u32)).collect();
+        let lengths = self.touched.iter().map(|&b| (b, self.bucket_len(b as usize) as u32)).collect();
         self.shouts.push(Shouted { shout: Arc::new(shout), lengths });
     }
 
@@ -222,60 +262,67 @@ impl<M> Lane<M> {
         &self.touched
     }
 
-    /// Whom its messages are for, those of shouts left out.
-    pub(crate) fn receivers(&self) -> impl Iterator<Item = ActorId> {
-        let buckets = self.touched.iter().map(|&block| &self.buckets[block as usize]);
-        buckets.flat_map(|bucket| bucket.full.iter().chain([&bucket.tail]).flatten()).map(|envelope| envelope.to)
+    /// Whom its messages are for, actors of this kind; those of shouts left out.
+    pub(crate) fn receivers(&self, kind: Kind) -> impl Iterator<Item = ActorId> {
+        self.touched.iter().flat_map(move |&block| {
+            let (full, tail) = (&self.bodies[block as usize].full, &self.tails[block as usize].segment);
+            full.iter().chain([tail]).flatten().map(move |packed| BlockId::new(kind, block).member(packed.to))
+        })
     }
 
     /// Messages in the lane; a shout counts as none until it is delivered.
     pub(crate) fn len(&self) -> usize {
-        self.touched.iter().map(|&b| self.buckets[b as usize].len()).sum()
+        self.touched.iter().map(|&b| self.bucket_len(b as usize)).sum()
     }
 
     /// Takes one block's mail out of the lane.
     pub(crate) fn take(&mut self, block: u32) -> Part<M> {
-        let mut segments = Vec::new();
-        if let Some(bucket) = self.buckets.get_mut(block as usize)
-            && !bucket.tail.is_empty()
+        let (mut segments, mut sources) = (Vec::new(), Vec::new());
+        if let Some(tail) = self.tails.get_mut(block as usize)
+            && !tail.segment.is_empty()
         {
-            segments = std::mem::take(&mut bucket.full);
-            segments.push(std::mem::take(&mut bucket.tail));
+            let Tail { segment, .. } = std::mem::replace(tail, Tail::EMPTY);
+            Body { full: segments, sources } = std::mem::replace(&mut self.bodies[block as usize], Body::EMPTY);
+            segments.push(segment);
         }
         let at = |s: &Shouted<M>| s.lengths.iter().find(|(b, _)| *b == block).map_or(0, |(_, len)| *len);
         let shouts = self.shouts.iter().filter(|s| s.shout.reaches(block)).map(|s| (at(s), s.shout.clone())).collect();
-        Part { segments, shouts }
+        Part { segments, sources, shouts }
     }
 
-    /// Exchanges the mail for an empty segment, if all of it is for one block and in one segment.
+    /// Exchanges the mail for an empty segment, if all of it is for one block, from one block and in one
+    /// segment; returns those blocks, first the receivers'.
     ///
     /// The block stays touched, so that the next message needs nothing but room: see [`Lane::end_relay`].
     #[inline]
-    pub(crate) fn exchange_only_segment(&mut self, empty: &mut Segment<M>) -> bool {
-        let &[block] = self.touched.as_slice() else { return false };
-        let bucket = &mut self.buckets[block as usize];
-        let is_only = !bucket.tail.is_empty() && bucket.full.is_empty() && self.shouts.is_empty();
-        if is_only {
-            std::mem::swap(&mut bucket.tail, empty);
-        }
-        is_only
+    pub(crate) fn exchange_only_segment(&mut self, empty: &mut Segment<M>) -> Option<(u32, BlockId)> {
+        let &[block] = self.touched.as_slice() else { return None };
+        let (tail, body) = (&mut self.tails[block as usize], &self.bodies[block as usize]);
+        let is_only = !tail.segment.is_empty() && body.full.is_empty() && body.sources.len() <= 1 && self.shouts.is_empty();
+        is_only.then(|| {
+            std::mem::swap(&mut tail.segment, empty);
+            (block, tail.source)
+        })
     }
 
-    /// Restores invariants 1 and 3 after segments were exchanged.
+    /// Restores the invariants after segments were exchanged.
     pub(crate) fn end_relay(&mut self) {
         let Some(&block) = self.touched.first() else { return };
-        let tail = &mut self.buckets[block as usize].tail;
-        if tail.is_empty() {
-            self.shelf.give(std::mem::take(tail));
+        let tail = &mut self.tails[block as usize];
+        if tail.segment.is_empty() {
+            self.shelf.give(std::mem::replace(tail, Tail::EMPTY).segment);
+            self.bodies[block as usize].sources.clear();
             self.touched.remove(0);
         }
     }
 
-    /// Gives an emptied list of segments back, for its memory.
-    pub(crate) fn give_back(&mut self, block: u32, list: Vec<Segment<M>>) {
-        debug_assert!(list.is_empty());
-        if let Some(bucket) = self.buckets.get_mut(block as usize) {
-            bucket.full = list;
+    /// Gives what a part was made of back, for its memory.
+    pub(crate) fn give_back(&mut self, block: u32, part: Part<M>) {
+        debug_assert!(part.segments.is_empty());
+        if let Some(body) = self.bodies.get_mut(block as usize) {
+            let mut sources = part.sources;
+            sources.clear();
+            *body = Body { full: part.segments, sources };
         }
     }
 
@@ -289,47 +336,99 @@ impl<M> Lane<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::Reader;
     use proptest::prelude::*;
 
-    fn push(lane: &mut Lane<u32>, slot: u32, msg: u32) {
-        lane.push(ActorId::new(0, slot, 1), None, msg);
+    fn actor(slot: u32) -> ActorId {
+        ActorId::new(0, slot, 1)
+    }
+
+    fn push(lane: &mut Lane<u32>, to: u32, from: Option<u32>, msg: u32) {
+        lane.push(Envelope { to: actor(to), from: from.map(actor), msg });
+    }
+
+    /// Sender and message of all that a part holds, in order.
+    fn read(block: u32, part: &mut Part<u32>) -> Vec<(Option<ActorId>, u32)> {
+        let mut reader = Reader::new(BlockId::new(0, block), &part.sources);
+        let mut read = Vec::new();
+        for segment in part.segments.drain(..) {
+            reader.open(segment);
+            reader.allow(usize::MAX);
+            while let Some(source) = reader.run() {
+                while let Some((to, from, msg)) = reader.next() {
+                    assert_eq!(to.block(), block);
+                    read.push((from.map(|from| source.member(from)), msg()));
+                }
+            }
+            reader.finish();
+        }
+        read
+    }
+
+    fn slot() -> impl Strategy<Value = u32> {
+        prop_oneof![0u32..9, 0u32..40_000]
     }
 
     proptest! {
-        /// Whatever is pushed and popped, each block holds its mail in the order of pushing.
+        /// Whatever is pushed and popped, each block holds its mail in the order of pushing, and knows who sent it.
         #[test]
-        fn keeps_order_by_block(slots in prop::collection::vec(prop_oneof![0u32..9, 0u32..40_000], 0..900), undo in 0usize..200) {
+        fn keeps_order_and_senders_by_block(letters in prop::collection::vec((slot(), prop::option::of(slot())), 0..900), undo in 0usize..200, more in 0usize..50) {
             let mut lane = Lane::default();
-            for (n, &slot) in slots.iter().enumerate() {
-                push(&mut lane, slot, n as u32);
+            let keep = letters.len().saturating_sub(undo);
+            let sent: Vec<_> = letters[..keep].iter().chain(letters.iter().rev().take(more)).copied().enumerate().collect();
+            let (first, then) = sent.split_at(keep);
+            for &(n, (to, from)) in first {
+                push(&mut lane, to, from, n as u32);
             }
-            let keep = slots.len().saturating_sub(undo);
-            for &slot in slots[keep..].iter().rev() {
-                lane.pop(ActorId::new(0, slot, 1).block()).expect("pushed above");
+            for &(to, from) in &letters[keep..] {
+                push(&mut lane, to, from, u32::MAX);
             }
-            prop_assert_eq!(lane.len(), keep);
+            for &(to, _) in letters[keep..].iter().rev() {
+                lane.pop(actor(to).block());
+            }
+            for &(n, (to, from)) in then {
+                push(&mut lane, to, from, n as u32);
+            }
+            prop_assert_eq!(lane.len(), sent.len());
             let mut blocks: Vec<u32> = lane.touched().to_vec();
             blocks.sort_unstable();
             blocks.dedup();
             prop_assert_eq!(blocks.len(), lane.touched().len());
             for block in blocks {
-                let part = lane.take(block);
-                let got: Vec<u32> = part.segments.iter().flatten().map(|e| e.msg).collect();
-                prop_assert_eq!(got.len(), part.len());
-                let want: Vec<u32> = (0..keep as u32)
-                    .filter(|&n| ActorId::new(0, slots[n as usize], 1).block() == block)
-                    .collect();
-                prop_assert_eq!(got, want);
+                let mut part = lane.take(block);
+                let of_block = sent.iter().filter(|(_, (to, _))| actor(*to).block() == block);
+                let want: Vec<_> = of_block.map(|&(n, (_, from))| (from.map(actor), n as u32)).collect();
+                prop_assert_eq!(part.len(), want.len());
+                prop_assert_eq!(read(block, &mut part), want);
+                lane.give_back(block, part);
             }
         }
+    }
+
+    /// A relay: each message is answered from the block that it came to.
+    #[test]
+    fn an_exchanged_bucket_knows_its_source() {
+        let mut lane = Lane::default();
+        push(&mut lane, 3, Some(20_000), 1);
+        let mut segment = Vec::with_capacity(4);
+        let source = actor(20_000).block_id();
+        assert_eq!(lane.exchange_only_segment(&mut segment), Some((0, source)));
+        segment.clear();
+        push(&mut lane, 4, Some(3), 2);
+        assert_eq!(lane.exchange_only_segment(&mut segment), Some((0, actor(3).block_id())));
+        segment.clear();
+        push(&mut lane, 3, Some(4), 3);
+        push(&mut lane, 3, Some(20_000), 4);
+        assert_eq!(lane.exchange_only_segment(&mut segment), None, "it is from two blocks");
+        assert_eq!(read(0, &mut lane.take(0)), [(Some(actor(4)), 3), (Some(actor(20_000)), 4)]);
     }
 
     #[test]
     fn a_shout_remembers_its_place() {
         let mut lane = Lane::default();
-        push(&mut lane, 3, 1);
+        push(&mut lane, 3, None, 1);
         lane.shout(Shout { from: None, make: Box::new(|| 9), audience: None });
-        push(&mut lane, 3, 2);
+        push(&mut lane, 3, None, 2);
         let part = lane.take(0);
         assert_eq!(part.shouts[0].0, 1);
         assert_eq!(part.len(), 2);

@@ -20,6 +20,7 @@ mod config;
 mod dead_letter;
 mod kept;
 mod lane;
+mod reader;
 mod shelf;
 mod stats;
 
@@ -30,4 +31,5 @@ pub use stats::MailStats;
 pub(crate) use audience::Audience;
 pub(crate) use kept::KeptMail;
 pub(crate) use lane::{Envelope, Lane, Part, Shout};
-pub(crate) use shelf::{Segment, SegmentReader};
+pub(crate) use reader::Reader;
+pub(crate) use shelf::Segment;

@@ -4,7 +4,9 @@ use std::fmt::{self, Debug};
 use std::ops::Range;
 
 use super::definition::{Action, Definition, DelayFn, GuardTree, History, OutputFn, Semantics, StateDef};
-use super::error::Problem;
+use super::error::{Place, Problem};
+use super::invoke::Invoke;
+use super::label::{Condition, Label};
 use super::model::Model;
 use super::set::StateSet;
 
@@ -31,6 +33,11 @@ pub struct Chart<M: Model> {
     /// Transitions in the order in which they are tried.
     pub(super) candidates: Vec<u16>,
     pub(super) actions: Vec<Action<M>>,
+    /// What the actions are called, in the same order.
+    pub(super) labels: Vec<Label>,
+    /// What the guards of transitions are called, by transition.
+    pub(super) conditions: Vec<Option<Condition>>,
+    pub(super) invokes: Vec<Invoke>,
     pub(super) delays: Vec<Delay<M>>,
     pub(super) targets: Vec<u16>,
     pub(super) masks: Masks<M::Set>,
@@ -40,6 +47,8 @@ pub struct Chart<M: Model> {
     pub(super) histories: usize,
     /// Some state keeps events for later.
     pub(super) defers: bool,
+    /// Some guard may fail.
+    pub(super) attempts: bool,
     /// The order of activation can matter.
     pub(super) ordered: bool,
     pub(super) semantics: Semantics,
@@ -82,6 +91,9 @@ pub(super) struct Node<M: Model> {
     /// `None` is the root.
     pub(super) name: Option<M::State>,
     pub(super) text: String,
+    /// See [`StateDef`].
+    #[cfg_attr(not(feature = "xstate-json"), expect(dead_code, reason = "for the export"))]
+    pub(super) key: Option<String>,
     pub(super) kind: NodeKind,
     /// The root is its own parent.
     pub(super) parent: u16,
@@ -90,12 +102,15 @@ pub(super) struct Node<M: Model> {
     pub(super) ancestors: M::Set,
     /// History states are no children.
     pub(super) children: M::Set,
-    /// In `targets`: the initial child, or a history state's defaults.
+    /// In `targets`: the initial states, or a history state's defaults.
     pub(super) defaults: Range<u32>,
+    /// The actions of being entered by default; of a history state, of leading to its defaults.
     pub(super) initial: Range<u32>,
     pub(super) entry: Range<u32>,
     pub(super) exit: Range<u32>,
     pub(super) delays: Range<u32>,
+    /// The last of its entry actions: they start what it invokes. As many of its exit actions, the last, stop it.
+    pub(super) invokes: Range<u32>,
     pub(super) always: Range<u32>,
     /// History children.
     pub(super) histories: M::Set,
@@ -128,12 +143,15 @@ pub(super) struct Move<S> {
     /// What is left, as far as it is active.
     pub(super) exits: S,
     pub(super) enters: S,
-    /// Those of the entered whose initial actions run.
+    /// Those of the entered whose initial actions run, and history states that lead to their defaults.
     pub(super) initials: S,
 }
 
 /// A delay of a state.
 pub(super) struct Delay<M: Model> {
+    /// As written: ticks, or a name.
+    #[cfg_attr(not(feature = "xstate-json"), expect(dead_code, reason = "for the export"))]
+    pub(super) key: String,
     pub(super) kind: u16,
     pub(super) ticks: Box<DelayFn<M>>,
 }
@@ -283,6 +301,18 @@ impl<M: Model> Chart<M> {
         self.defers
     }
 
+    /// The place of a transition, for messages: its number is that among those of its state, eventless ones apart.
+    pub(super) fn place(&self, transition: usize) -> String {
+        let source = self.transitions[transition].source;
+        let always = |at: usize| {
+            let always = &self.states[usize::from(source)].always;
+            self.candidates[always.start as usize..always.end as usize].contains(&(at as u16))
+        };
+        let of_its_kind = |at: &usize| self.transitions[*at].source == source && always(*at) == always(transition);
+        let number = (0..=transition).filter(of_its_kind).count();
+        Place { state: &self.states[usize::from(source)].text, event: &self.transitions[transition].label, number }.to_string()
+    }
+
     /// The candidates of a state for a kind.
     #[inline]
     pub(super) fn candidates(&self, kind: usize, state: usize) -> &[u16] {
@@ -292,6 +322,11 @@ impl<M: Model> Chart<M> {
 
     pub(super) fn targets(&self, range: &Range<u32>) -> &[u16] {
         &self.targets[range.start as usize..range.end as usize]
+    }
+
+    /// The text of a state, for messages.
+    pub(super) fn text(&self, state: u16) -> String {
+        self.states[usize::from(state)].text.clone()
     }
 
     /// The proper descendants of a state, history states included.

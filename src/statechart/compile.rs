@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use super::chart::{Chart, Delay, Masks, Move, Node, NodeKind, Transition};
 use super::check;
-use super::definition::{Action, Definition, Descriptor, GuardTree, Kind, Semantics, StateDef, Target, TransitionDef};
+use super::definition::{Action, ActionList, Definition, Descriptor, GuardTree, Kind, Semantics, StateDef, Target, TransitionDef};
 use super::error::{ChartError, Place, Problem};
+use super::invoke::{Invoke, InvokeDef};
+use super::label::{Condition, Label};
 use super::model::Model;
 use super::set::StateSet;
 
@@ -53,12 +55,16 @@ impl<M: Model> Compiler<M> {
             rows: Vec::new(),
             candidates: Vec::new(),
             actions: Vec::new(),
+            labels: Vec::new(),
+            conditions: Vec::new(),
+            invokes: Vec::new(),
             delays: Vec::new(),
             targets: Vec::new(),
             masks: Masks::default(),
             tags: Vec::new(),
             histories: 0,
             defers: false,
+            attempts: false,
             ordered: false,
             semantics: definition.semantics,
             microsteps_max: definition.microsteps_max,
@@ -114,6 +120,7 @@ impl<M: Model> Compiler<M> {
         self.chart.states.push(Node {
             name: state.name.clone(),
             text,
+            key: state.key.clone(),
             kind,
             parent: parent as u16,
             end: 0,
@@ -124,6 +131,7 @@ impl<M: Model> Compiler<M> {
             entry: empty(),
             exit: empty(),
             delays: empty(),
+            invokes: empty(),
             always: empty(),
             histories: M::Set::default(),
             done,
@@ -147,23 +155,25 @@ impl<M: Model> Compiler<M> {
         let text = self.chart.states[at].text.clone();
         let place = |what: &str| format!("the {what} of state `{text}`");
         if let Some((initial, actions)) = state.initial {
-            let targets = self.resolve(&[initial], &place("initial state"), problems);
+            let what = if matches!(state.kind, Kind::History(_)) { "default" } else { "initial state" };
+            let targets = self.resolve(&initial, &place(what), problems);
             self.chart.states[at].defaults = self.add_targets(targets);
-            self.chart.states[at].initial = self.add_actions(actions.0);
-        }
-        if !state.default_targets.is_empty() {
-            let targets = self.resolve(&state.default_targets, &place("default"), problems);
-            self.chart.states[at].defaults = self.add_targets(targets);
+            self.chart.states[at].initial = self.add_actions(actions);
         }
         state.tags.into_iter().for_each(|tag| self.add_tag(tag, at));
         self.chart.states[at].output = state.output;
-        self.chart.states[at].entry = self.add_actions(state.entry.0);
-        self.chart.states[at].exit = self.add_actions(state.exit.0);
+        let (mut entry, mut exit) = (state.entry, state.exit);
+        let invokes = state.invokes.len() as u32;
+        state.invokes.into_iter().for_each(|invoke| self.add_invoke(invoke, &mut entry, &mut exit));
+        let entry = self.add_actions(entry);
+        self.chart.states[at].invokes = entry.end - invokes..entry.end;
+        self.chart.states[at].entry = entry;
+        self.chart.states[at].exit = self.add_actions(exit);
         let first_delay = self.chart.delays.len() as u32;
         let prefix = self.prefix("after.");
         for delay in state.delays {
             let kind = self.own_kind(&format!("{prefix}{}.{text}", delay.key));
-            self.chart.delays.push(Delay { kind, ticks: delay.ticks });
+            self.chart.delays.push(Delay { key: delay.key, kind, ticks: delay.ticks });
         }
         self.chart.states[at].delays = first_delay..self.chart.delays.len() as u32;
         self.deferred.extend(state.deferred.into_iter().map(|descriptor| (at as u16, descriptor)));
@@ -195,7 +205,10 @@ impl<M: Model> Compiler<M> {
         let targets = self.resolve(&transition.targets, place, problems);
         let targets = self.add_targets(targets);
         let actions = self.add_actions(transition.take_actions());
+        let condition = self.condition_of(&transition.guards);
+        self.chart.conditions.push(condition);
         let mut guards: Vec<_> = transition.guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
+        self.chart.attempts |= guards.iter().any(GuardTree::may_fail);
         let guard = if guards.len() > 1 { Some(GuardTree::All(guards)) } else { guards.pop() };
         let fixed = Move::default();
         let compiled = Transition {
@@ -232,9 +245,11 @@ impl<M: Model> Compiler<M> {
         let mut all = |guards: Vec<_>| guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
         Some(match guard {
             GuardTree::Test(test) => GuardTree::Test(test),
+            GuardTree::Attempt(attempt) => GuardTree::Attempt(attempt),
             GuardTree::All(guards) => GuardTree::All(all(guards)),
             GuardTree::Any(guards) => GuardTree::Any(all(guards)),
             GuardTree::Not(guard) => GuardTree::Not(Box::new(self.resolve_guard(*guard, place, problems)?)),
+            GuardTree::Labelled(_, guard) => self.resolve_guard(*guard, place, problems)?,
             GuardTree::In(target) => {
                 let place = format!("the guard of {place}");
                 let state = *self.resolve(std::slice::from_ref(&target), &place, problems).first()?;
@@ -247,15 +262,82 @@ impl<M: Model> Compiler<M> {
         })
     }
 
+    /// What guards that must all hold are called.
+    fn condition_of(&self, guards: &[GuardTree<M, Target<M::State>>]) -> Option<Condition> {
+        match guards {
+            [] => None,
+            [guard] => Some(self.condition(guard)),
+            guards => Some(Condition::All(guards.iter().map(|guard| self.condition(guard)).collect())),
+        }
+    }
+
+    fn condition(&self, guard: &GuardTree<M, Target<M::State>>) -> Condition {
+        let each = |guards: &[_]| guards.iter().map(|guard| self.condition(guard)).collect();
+        match guard {
+            GuardTree::Test(_) | GuardTree::Attempt(_) => Condition::Unnamed,
+            GuardTree::Labelled(name, _) => Condition::Named(name.clone()),
+            GuardTree::All(guards) => Condition::All(each(guards)),
+            GuardTree::Any(guards) => Condition::Any(each(guards)),
+            GuardTree::Not(guard) => Condition::Not(Box::new(self.condition(guard))),
+            GuardTree::In(target) => {
+                // An unknown state is told of where the guard is resolved.
+                Condition::In(self.resolve(std::slice::from_ref(target), "", &mut Vec::new()).first().copied().unwrap_or_default())
+            }
+        }
+    }
+
+    /// Adds the actions of an invocation, behind all others.
+    fn add_invoke(&mut self, invoke: InvokeDef<M>, entry: &mut ActionList<M>, exit: &mut ActionList<M>) {
+        let number = self.invoke_number(&invoke.name);
+        let InvokeDef { start, stop, source, .. } = invoke;
+        let start = Action {
+            assigns: false,
+            run: Box::new(move |context, trigger, step| {
+                step.invoking = number;
+                start(context, trigger, step);
+            }),
+        };
+        let stop = Action {
+            assigns: false,
+            run: Box::new(move |_, _, step| {
+                step.invoking = number;
+                stop(step);
+            }),
+        };
+        entry.0.push((start, Label::Invoke(number, source)));
+        exit.0.push((stop, Label::Part));
+    }
+
+    /// The number of the invocations of a name, new if need be.
+    fn invoke_number(&mut self, name: &str) -> u16 {
+        let known = self.chart.invokes.iter().position(|invoke| invoke.name == name);
+        known.unwrap_or_else(|| {
+            let (done, error) = (self.own_kind(&self.invoke_event("done", name)), self.own_kind(&self.invoke_event("error", name)));
+            self.chart.invokes.push(Invoke { name: name.to_owned(), done, error });
+            self.chart.invokes.len() - 1
+        }) as u16
+    }
+
+    /// The name of an event of an invocation.
+    fn invoke_event(&self, end: &str, name: &str) -> String {
+        match self.chart.semantics {
+            Semantics::XState => format!("xstate.{end}.actor.{name}"),
+            Semantics::Scxml => format!("{end}.invoke.{name}"),
+        }
+    }
+
     fn add_targets(&mut self, targets: Vec<u16>) -> Range<u32> {
         let first = self.chart.targets.len() as u32;
         self.chart.targets.extend(targets);
         first..self.chart.targets.len() as u32
     }
 
-    fn add_actions(&mut self, actions: Vec<Action<M>>) -> Range<u32> {
+    fn add_actions(&mut self, actions: ActionList<M>) -> Range<u32> {
         let first = self.chart.actions.len() as u32;
-        self.chart.actions.extend(actions);
+        for (action, label) in actions.0 {
+            self.chart.actions.push(action);
+            self.chart.labels.push(label);
+        }
         first..self.chart.actions.len() as u32
     }
 
@@ -290,6 +372,8 @@ impl<M: Model> Compiler<M> {
         match descriptor {
             Descriptor::Kind(kind) => self.chart.kinds.get(*kind).cloned().unwrap_or_default(),
             Descriptor::Named(name) => name.clone(),
+            Descriptor::InvokeDone(name) => self.invoke_event("done", name),
+            Descriptor::InvokeError(name) => self.invoke_event("error", name),
             Descriptor::Prefix(prefix) => format!("{prefix}.*"),
             Descriptor::Any => "*".to_owned(),
             Descriptor::Done => self.chart.kinds[usize::from(node.done)].clone(),
@@ -326,7 +410,9 @@ impl<M: Model> Compiler<M> {
             put(&mut masks.always, at, !node.always.is_empty());
             put(&mut masks.owners, at, !node.histories.is_empty());
             put(&mut masks.exit_work, at, !node.exit.is_empty() || !node.delays.is_empty());
-            let starts = !node.entry.is_empty() || !node.delays.is_empty() || !node.initial.is_empty();
+            let acts = |history: usize| !self.chart.states[history].initial.is_empty();
+            let initial = !node.initial.is_empty() || node.histories.ascending().any(acts);
+            let starts = !node.entry.is_empty() || !node.delays.is_empty() || initial;
             put(&mut masks.entry_work, at, starts || kind == NodeKind::Final);
         }
         self.chart.masks = masks;

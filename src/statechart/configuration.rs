@@ -6,11 +6,13 @@ use std::hash::{Hash, Hasher};
 
 use smallvec::SmallVec;
 
+use super::chart::Chart;
 use super::effects::Queued;
+use super::error::StepError;
+use super::invoke::Ties;
 use super::model::Model;
 use super::set::StateSet;
 use super::timers::Timers;
-use crate::id::ActorId;
 
 /// Where one instance of a chart is: its active states, and, where there are any, its history,
 /// timers and postponed events.
@@ -23,9 +25,6 @@ pub struct Configuration<M: Model> {
     pub(super) memory: Option<Box<Memory<M>>>,
 }
 
-/// Actors, each tied to an active state.
-pub(super) type Children = SmallVec<[(u16, ActorId); 1]>;
-
 /// What most instances need not remember.
 pub(super) struct Memory<M: Model> {
     /// For each history state what it leads to; empty where its parent was never left.
@@ -34,11 +33,13 @@ pub(super) struct Memory<M: Model> {
     pub(super) order: SmallVec<[u16; 8]>,
     pub(super) timers: Timers<M::Event>,
     pub(super) postponed: VecDeque<Queued<M::Event>>,
-    pub(super) children: Children,
+    pub(super) ties: Ties,
     /// What the final state gave out that ended the chart.
     pub(super) output: Option<M::Event>,
     /// The tick at which whoever keeps the clock has been asked to look at the timers.
     wake: Option<u64>,
+    /// The transitions taken, if somebody wants to know.
+    pub(super) trace: Option<Vec<u16>>,
 }
 
 /// How far an instance is.
@@ -94,16 +95,21 @@ impl<M: Model> Configuration<M> {
         memory.wake
     }
 
-    /// The actors that are tied to active states.
-    pub(crate) fn children(&self) -> impl Iterator<Item = ActorId> {
-        self.memory.iter().flat_map(|memory| &memory.children).map(|(_, child)| *child)
+    /// From now on keeps note of the transitions that are taken.
+    pub(super) fn trace(&mut self) {
+        self.memory.get_or_insert_default().trace = Some(Vec::new());
     }
 
-    /// Unties an actor that is no more; gives the number of its state.
-    pub(crate) fn release(&mut self, child: ActorId) -> Option<usize> {
-        let children = &mut self.memory.as_mut()?.children;
-        let place = children.iter().position(|(_, tied)| *tied == child)?;
-        Some(children.remove(place).0.into())
+    /// The transitions taken since the trace began, in order. Ends it.
+    pub(super) fn take_trace(&mut self) -> Vec<u16> {
+        self.memory.as_mut().and_then(|memory| memory.trace.take()).unwrap_or_default()
+    }
+
+    /// Sets the clock from `now` to 0.
+    pub(super) fn rebase(&mut self, now: u64) {
+        if let Some(memory) = &mut self.memory {
+            memory.timers.rebase(now);
+        }
     }
 
     /// A wake has come.
@@ -126,6 +132,41 @@ impl<M: Model> Configuration<M> {
     }
 }
 
+impl<M: Model> Chart<M> {
+    /// Checks that a configuration can be one of this chart: one that comes from a snapshot might not. O(states).
+    ///
+    /// # Errors
+    ///
+    /// [`StepError::Foreign`] says what does not fit.
+    pub fn check(&self, configuration: &Configuration<M>) -> Result<(), StepError> {
+        let all = M::Set::span(0, self.states.len());
+        let active = configuration.states();
+        let memory = configuration.memory.as_deref();
+        let recorded = |memory: &Memory<M>| memory.history.iter().fold(M::Set::default(), |all, record| all.or(*record));
+        let fits = |memory: &Memory<M>| {
+            recorded(memory).without(all).is_empty()
+                && (memory.history.is_empty() || memory.history.len() == self.histories)
+                && memory.order.iter().all(|leaf| active.has((*leaf).into()))
+        };
+        let kinds = |memory: &Memory<M>| {
+            let queued = memory.timers.events().chain(&memory.postponed);
+            queued.filter_map(Queued::own_kind).all(|kind| usize::from(kind) < self.kinds.len())
+        };
+        let what = if !active.without(all.without(self.masks.histories)).is_empty() {
+            "it has states that the chart has not"
+        } else if !active.is_empty() && !self.is_sound(active) {
+            "its states cannot be active together"
+        } else if !memory.is_none_or(fits) {
+            "its history is of other states"
+        } else if !memory.is_none_or(kinds) {
+            "it waits for events that the chart does not know"
+        } else {
+            return Ok(());
+        };
+        Err(StepError::Foreign { chart: self.name.clone(), what })
+    }
+}
+
 impl<M: Model> Default for Configuration<M> {
     fn default() -> Self {
         Self::new()
@@ -139,9 +180,10 @@ impl<M: Model> Default for Memory<M> {
             order: SmallVec::new(),
             timers: Timers::default(),
             postponed: VecDeque::new(),
-            children: Children::new(),
+            ties: Ties::default(),
             output: None,
             wake: None,
+            trace: None,
         }
     }
 }
@@ -156,9 +198,10 @@ where
             order: self.order.clone(),
             timers: self.timers.clone(),
             postponed: self.postponed.clone(),
-            children: self.children.clone(),
+            ties: self.ties.clone(),
             output: self.output.clone(),
             wake: self.wake,
+            trace: None,
         }
     }
 }
@@ -172,6 +215,8 @@ where
     }
 }
 
+impl<M: Model> Eq for Configuration<M> where M::Event: Eq {}
+
 impl<M: Model> PartialEq for Memory<M>
 where
     M::Event: PartialEq,
@@ -181,7 +226,7 @@ where
             && self.order == other.order
             && self.timers == other.timers
             && self.postponed == other.postponed
-            && self.children == other.children
+            && self.ties == other.ties
             && self.output == other.output
     }
 }
@@ -206,7 +251,7 @@ where
             memory.order.hash(state);
             memory.timers.hash(state);
             memory.postponed.hash(state);
-            memory.children.hash(state);
+            memory.ties.hash(state);
             memory.output.hash(state);
         }
     }

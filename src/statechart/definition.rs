@@ -5,11 +5,16 @@ use std::fmt::{self, Debug};
 use super::chart::Chart;
 use super::compile::compile;
 use super::error::ChartError;
-use super::model::{ChartEvent, EventKind, EventNames, Model, Step, Trigger};
+use super::invoke::InvokeDef;
+use super::label::{Label, Named};
+use super::model::{ActiveStates, ChartEvent, EventKind, EventNames, Model, Step, Trigger};
 use super::timers::TimerName;
 
 type RunFn<M> = dyn Fn(&mut <M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &mut Step<'_, M>) + Send + Sync;
 type TestFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> bool + Send + Sync;
+type AttemptFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &ActiveStates<'_, M>) -> Result<bool, <M as Model>::Event>
+    + Send
+    + Sync;
 pub(super) type OutputFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>) -> <M as Model>::Event + Send + Sync;
 pub(super) type DelayFn<M> = dyn Fn(&<M as Model>::Context) -> u64 + Send + Sync;
 
@@ -26,16 +31,79 @@ pub struct Guard<M: Model>(pub(super) GuardTree<M, Target<M::State>>);
 /// The shape of a guard, with states by `S`.
 pub(super) enum GuardTree<M: Model, S> {
     Test(Box<TestFn<M>>),
+    Attempt(Box<AttemptFn<M>>),
     In(S),
     All(Vec<Self>),
     Any(Vec<Self>),
     Not(Box<Self>),
+    /// What it is called. Gone when the chart is built.
+    Labelled(Named, Box<Self>),
+}
+
+impl<M: Model, S> GuardTree<M, S> {
+    /// Whether an event may come of it.
+    pub(super) fn may_fail(&self) -> bool {
+        match self {
+            Self::Attempt(_) => true,
+            Self::Test(_) | Self::In(_) => false,
+            Self::All(guards) | Self::Any(guards) => guards.iter().any(Self::may_fail),
+            Self::Not(guard) | Self::Labelled(_, guard) => guard.may_fail(),
+        }
+    }
 }
 
 impl<M: Model> Guard<M> {
     /// Holds if the function says so. It must be pure: how often it is called is not defined.
     pub fn test(test: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> bool + Send + Sync + 'static) -> Self {
         Self(GuardTree::Test(Box::new(test)))
+    }
+
+    /// As [`Guard::test`], for a function that asks for active states, too, and may fail. Then the guard does not hold, and
+    /// the event that it gives instead is raised before those of the actions that follow, as SCXML raises `error.execution`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::statechart::{Chart, ChartEvent, Guard, Model, Session};
+    /// # struct Scale;
+    /// # impl Model for Scale {
+    /// #     type State = &'static str; type Event = Event; type Context = u32; type Port<'a> = (); type Set = u64;
+    /// # }
+    /// #[derive(ChartEvent)]
+    /// enum Event { Weigh, Nonsense }
+    ///
+    /// let chart = Chart::<Scale>::define("scale", |scale| {
+    ///     scale.initial("idle");
+    ///     scale.state("idle", |idle| {
+    ///         idle.on(EventKind::Weigh).go("heavy").guard(Guard::attempt(|grams, _, _| match grams {
+    ///             0 => Err(Event::Nonsense),
+    ///             grams => Ok(*grams > 1_000),
+    ///         }));
+    ///         idle.on(EventKind::Nonsense).go("broken");
+    ///     });
+    ///     scale.state("heavy", |_| {});
+    ///     scale.state("broken", |_| {});
+    /// });
+    /// let mut scale = Session::start(chart.build()?.into(), 0)?;
+    /// scale.send(Event::Weigh)?;
+    /// assert_eq!(scale.active(), ["broken"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attempt(
+        attempt: impl Fn(&M::Context, &Trigger<'_, M::Event>, &ActiveStates<'_, M>) -> Result<bool, M::Event> + Send + Sync + 'static,
+    ) -> Self {
+        Self(GuardTree::Attempt(Box::new(attempt)))
+    }
+
+    /// Gives the guard a name, by which pictures and exports show it. Without one they show what it is combined of, and
+    /// of a function only that there is one.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        self.labelled(Named { name: name.to_owned(), params: None })
+    }
+
+    pub(super) fn labelled(self, label: Named) -> Self {
+        Self(GuardTree::Labelled(label, Box::new(self.0)))
     }
 
     /// Holds while the state is active.
@@ -90,7 +158,7 @@ pub trait Actions: Sized {
         &mut self,
         run: impl Fn(&mut ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
     ) -> &mut Self {
-        self.actions().0.push(Action { assigns: true, run: Box::new(run) });
+        self.actions().push(true, Box::new(run));
         self
     }
 
@@ -101,7 +169,17 @@ pub trait Actions: Sized {
         run: impl Fn(&ContextOf<Self>, &Trigger<'_, EventOf<Self>>, &mut Step<'_, Self::Model>) + Send + Sync + 'static,
     ) -> &mut Self {
         let run: Box<RunFn<Self::Model>> = Box::new(move |context, trigger, step| run(context, trigger, step));
-        self.actions().0.push(Action { assigns: false, run });
+        self.actions().push(false, run);
+        self
+    }
+
+    /// Names the action that was added last, for pictures and exports. Without a name they show only that there is one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no action yet.
+    fn named(&mut self, name: &str) -> &mut Self {
+        self.actions().label(Label::Named(Named { name: name.to_owned(), params: None }));
         self
     }
 
@@ -110,7 +188,9 @@ pub trait Actions: Sized {
     where
         EventOf<Self>: Clone,
     {
-        self.effect(move |_, _, step| step.raise(event.clone()))
+        let label = Label::Raise { kind: event.kind().index(), delay: None, id: None };
+        self.effect(move |_, _, step| step.raise(event.clone())).actions().label(label);
+        self
     }
 
     /// Raises an event `ticks` later, under a name by which it can be cancelled.
@@ -119,7 +199,10 @@ pub trait Actions: Sized {
         EventOf<Self>: Clone,
     {
         let name = name.into();
-        self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone()))
+        let id = Some(name.as_str().to_owned());
+        let label = Label::Raise { kind: event.kind().index(), delay: Some(ticks.to_string()), id };
+        self.effect(move |_, _, step| step.raise_named(name.clone(), ticks, event.clone())).actions().label(label);
+        self
     }
 
     /// Raises an event `ticks` later; it cannot be cancelled.
@@ -127,18 +210,33 @@ pub trait Actions: Sized {
     where
         EventOf<Self>: Clone,
     {
-        self.effect(move |_, _, step| step.raise_after(ticks, event.clone()))
+        let label = Label::Raise { kind: event.kind().index(), delay: Some(ticks.to_string()), id: None };
+        self.effect(move |_, _, step| step.raise_after(ticks, event.clone())).actions().label(label);
+        self
     }
 
     /// Cancels the timer of this name.
     fn cancel(&mut self, name: impl Into<TimerName>) -> &mut Self {
         let name = name.into();
-        self.effect(move |_, _, step| step.cancel(name.clone()))
+        let label = Label::Cancel(name.as_str().to_owned());
+        self.effect(move |_, _, step| step.cancel(name.clone())).actions().label(label);
+        self
     }
 }
 
 /// Actions in order.
-pub struct ActionList<M: Model>(pub(super) Vec<Action<M>>);
+pub struct ActionList<M: Model>(pub(super) Vec<(Action<M>, Label)>);
+
+impl<M: Model> ActionList<M> {
+    fn push(&mut self, assigns: bool, run: Box<RunFn<M>>) {
+        self.0.push((Action { assigns, run }, Label::Unnamed));
+    }
+
+    /// Says what the last action is.
+    pub(super) fn label(&mut self, label: Label) {
+        self.0.last_mut().expect("there is an action to be named").1 = label;
+    }
+}
 
 impl<M: Model> Default for ActionList<M> {
     fn default() -> Self {
@@ -214,8 +312,8 @@ impl<M: Model> TransitionDef<M> {
         self
     }
 
-    pub(super) fn take_actions(&mut self) -> Vec<Action<M>> {
-        std::mem::take(&mut self.actions.0)
+    pub(super) fn take_actions(&mut self) -> ActionList<M> {
+        std::mem::take(&mut self.actions)
     }
 }
 
@@ -246,6 +344,10 @@ pub(super) enum Descriptor {
     Done,
     /// The state's delay of this index.
     After(usize),
+    /// What is invoked under this name is done.
+    InvokeDone(String),
+    /// What is invoked under this name has failed.
+    InvokeError(String),
 }
 
 /// How much a history state remembers.
@@ -273,19 +375,25 @@ pub(super) struct DelayDef<M: Model> {
     pub(super) ticks: Box<DelayFn<M>>,
 }
 
+/// What is entered by default, and the actions of doing so.
+type Defaults<M> = (Vec<Target<<M as Model>::State>>, ActionList<M>);
+
 /// A state being written.
 pub struct StateDef<M: Model> {
     /// `None` is the root.
     pub(super) name: Option<M::State>,
     pub(super) kind: Kind,
-    pub(super) initial: Option<(Target<M::State>, ActionList<M>)>,
+    /// Of a history state: where it leads without a record.
+    pub(super) initial: Option<Defaults<M>>,
     pub(super) entry: ActionList<M>,
     pub(super) exit: ActionList<M>,
     pub(super) on: Vec<(Descriptor, TransitionDef<M>)>,
     pub(super) always: Vec<TransitionDef<M>>,
     pub(super) delays: Vec<DelayDef<M>>,
     pub(super) deferred: Vec<Descriptor>,
-    pub(super) default_targets: Vec<Target<M::State>>,
+    pub(super) invokes: Vec<InvokeDef<M>>,
+    /// What leads to it from its parent in XState's JSON, if it came from there.
+    pub(super) key: Option<String>,
     pub(super) tags: Vec<String>,
     pub(super) output: Option<Box<OutputFn<M>>>,
     pub(super) children: Vec<Self>,
@@ -303,7 +411,8 @@ impl<M: Model> StateDef<M> {
             always: Vec::new(),
             delays: Vec::new(),
             deferred: Vec::new(),
-            default_targets: Vec::new(),
+            invokes: Vec::new(),
+            key: None,
             tags: Vec::new(),
             output: None,
             children: Vec::new(),
@@ -334,14 +443,22 @@ impl<M: Model> StateDef<M> {
 
     /// Adds a history state: a transition to it leads to where this state was last. Where it never was,
     /// it leads to the defaults; without them, to the initial child, or to all regions.
-    pub fn history(&mut self, state: M::State, depth: History, defaults: impl IntoIterator<Item = M::State>) {
-        let defaults = defaults.into_iter().map(Target::State).collect();
-        self.child(state, Kind::History(depth), |history| history.default_targets = defaults);
+    ///
+    /// The actions added to the result are those of the default transition: they run when it is taken and this state is
+    /// entered by it, after this state's entry and initial actions.
+    pub fn history(&mut self, state: M::State, depth: History, defaults: impl IntoIterator<Item = M::State>) -> &mut ActionList<M> {
+        self.history_with(state, depth, defaults.into_iter().map(Target::State).collect())
     }
 
     /// As [`StateDef::history`], with the root as default.
-    pub fn history_of_root(&mut self, state: M::State, depth: History) {
-        self.child(state, Kind::History(depth), |history| history.default_targets = vec![Target::Root]);
+    pub fn history_of_root(&mut self, state: M::State, depth: History) -> &mut ActionList<M> {
+        self.history_with(state, depth, vec![Target::Root])
+    }
+
+    fn history_with(&mut self, state: M::State, depth: History, defaults: Vec<Target<M::State>>) -> &mut ActionList<M> {
+        self.child(state, Kind::History(depth), |_| {});
+        let history = self.children.last_mut().expect("invariant: just added");
+        &mut history.initial.insert((defaults, ActionList::default())).1
     }
 
     /// Makes the state's children regions, as [`StateDef::parallel`] does; this is the way for the root.
@@ -349,10 +466,45 @@ impl<M: Model> StateDef<M> {
         self.kind = Kind::Parallel;
     }
 
-    /// Names the child that is entered when this state is. The actions added to the result run after the
-    /// state's entry actions and before the child's.
+    /// Names the state inside that is entered when this state is: usually a child. The states between the two are entered
+    /// with it, and the other regions of parallel ones by default. The actions added to the result run after this state's
+    /// entry actions and before those of states inside.
     pub fn initial(&mut self, state: M::State) -> &mut ActionList<M> {
-        &mut self.initial.insert((Target::State(state), ActionList::default())).1
+        self.initial_all([state])
+    }
+
+    /// As [`StateDef::initial`], with several states, which must be in different regions of a parallel one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use throng::statechart::{Chart, EventId, Model, Session};
+    /// # struct Radio;
+    /// # impl Model for Radio {
+    /// #     type State = &'static str; type Event = EventId; type Context = (); type Port<'a> = (); type Set = u64;
+    /// # }
+    /// let chart = Chart::<Radio>::define("radio", |radio| {
+    ///     radio.initial_all(["loud", "fm"]); // and not "quiet"
+    ///     radio.parallel("on", |on| {
+    ///         on.state("volume", |volume| {
+    ///             volume.initial("quiet");
+    ///             volume.state("quiet", |_| {});
+    ///             volume.state("loud", |_| {});
+    ///         });
+    ///         on.state("band", |band| {
+    ///             band.initial("am");
+    ///             band.state("am", |_| {});
+    ///             band.state("fm", |_| {});
+    ///         });
+    ///     });
+    /// });
+    /// let radio = Session::start(chart.lenient().build()?.into(), ())?;
+    /// assert_eq!(radio.active(), ["on", "volume", "loud", "band", "fm"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn initial_all(&mut self, states: impl IntoIterator<Item = M::State>) -> &mut ActionList<M> {
+        let targets = states.into_iter().map(Target::State).collect();
+        &mut self.initial.insert((targets, ActionList::default())).1
     }
 
     /// Actions of entering.
@@ -437,6 +589,34 @@ impl<M: Model> StateDef<M> {
     /// output of the whole chart ([`Configuration::output`](super::Configuration::output)).
     pub fn output(&mut self, output: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> M::Event + Send + Sync + 'static) {
         self.output = Some(Box::new(output));
+    }
+
+    /// Invokes something outside of the chart while the state is active: `start` runs when the state is entered, after
+    /// its entry actions, and `stop` when it is left, after its exit actions.
+    ///
+    /// Who carries out the effects tells the chart when what was started has ended by itself
+    /// ([`Chart::invocation_done`], [`Chart::invocation_failed`]). A chart that is an actor has all this done for it:
+    /// see [`StateDef::invoke`]. States may invoke under one name, if they are not active together.
+    pub fn invoke_with(
+        &mut self,
+        name: &str,
+        start: impl Fn(&M::Context, &Trigger<'_, M::Event>, &mut Step<'_, M>) + Send + Sync + 'static,
+        stop: impl Fn(&mut Step<'_, M>) + Send + Sync + 'static,
+    ) {
+        let source = Named { name: name.to_owned(), params: None };
+        self.invokes.push(InvokeDef { name: name.to_owned(), source, start: Box::new(start), stop: Box::new(stop) });
+    }
+
+    /// A transition for when what this state invokes as `name` is done: by itself, and in good order.
+    /// [`Trigger::output`] has what came out of it.
+    pub fn on_invoke_done(&mut self, name: &str) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::InvokeDone(name.to_owned()))
+    }
+
+    /// A transition for when what this state invokes as `name` has failed; [`Trigger::failure`] says why. Under XState's
+    /// rules a failure that no state takes fails the step.
+    pub fn on_invoke_error(&mut self, name: &str) -> &mut TransitionDef<M> {
+        self.transition(Descriptor::InvokeError(name.to_owned()))
     }
 
     fn transition(&mut self, descriptor: Descriptor) -> &mut TransitionDef<M> {

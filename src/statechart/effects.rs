@@ -8,6 +8,7 @@ use super::timers::TimerOp;
 
 /// An event in the internal queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Queued<E> {
     /// One of the user's.
     Event(E),
@@ -15,6 +16,16 @@ pub(super) enum Queued<E> {
     Own(u16),
     /// A state is done, with the output of its final child.
     Output(u16, E),
+}
+
+impl<E> Queued<E> {
+    /// The kind, of one of the chart's own.
+    pub(super) fn own_kind(&self) -> Option<u16> {
+        match self {
+            Self::Event(_) => None,
+            Self::Own(kind) | Self::Output(kind, _) => Some(*kind),
+        }
+    }
 }
 
 /// Something asked for.
@@ -25,6 +36,12 @@ pub(super) enum Request<E> {
     /// An event before all others.
     Insert(Queued<E>),
     Timer(TimerOp<E>),
+    /// The delay of a state that was entered, by the kind of its event.
+    Delay(u16, u64),
+    /// Its end, as the state was left.
+    EndDelay(u16),
+    /// It was carried out.
+    Nothing,
 }
 
 /// What is asked for in one turn, in order. It owns no memory while it is short.
@@ -58,6 +75,9 @@ impl<E> Queue<E> {
 
     pub(super) fn pop(&mut self) -> Option<Queued<E>> {
         if self.next.is_empty() {
+            if self.back.is_empty() {
+                return None;
+            }
             self.next.extend(self.back.drain(..).rev());
         }
         self.next.pop()

@@ -36,13 +36,25 @@ pub enum Problem {
         /// The state.
         state: String,
     },
-    /// The initial state is no child.
-    #[error("state `{state}` has the initial state `{initial}`, which is no child of it: name one of its children")]
+    /// The initial state is not inside.
+    #[error("state `{state}` has the initial state `{initial}`, which is not inside it: name one of its children")]
     InitialOutside {
         /// The state.
         state: String,
         /// What it names.
         initial: String,
+    },
+    /// Initial states cannot be active together.
+    #[error(
+        "state `{state}` has the initial states `{one}` and `{other}`, which cannot be entered together: they must be in different regions"
+    )]
+    InitialConflict {
+        /// The state.
+        state: String,
+        /// One of them.
+        one: String,
+        /// Another.
+        other: String,
     },
     /// An initial child is given where no child is entered by itself.
     #[error("state `{state}` is {kind} and has an initial state: strike it out")]
@@ -122,6 +134,30 @@ pub enum Problem {
         /// The transition.
         place: String,
     },
+    /// A history state beside which there is no state that could be remembered.
+    #[error(
+        "history state `{state}` has no sibling that can be active, so there is nothing to remember: put it beside its parent's children, or strike it out"
+    )]
+    HistoryAlone {
+        /// The history state.
+        state: String,
+    },
+    /// A transition waits for an invocation that no state makes.
+    #[error("{place} waits for the invocation `{name}`, which no state makes: call `invoke`, or correct the name")]
+    UnknownInvocation {
+        /// The transition.
+        place: String,
+        /// The name.
+        name: String,
+    },
+    /// A state invokes two things under one name.
+    #[error("state `{state}` invokes two things as `{name}`: rename one of them")]
+    SameInvocation {
+        /// The state.
+        state: String,
+        /// The name.
+        name: String,
+    },
     /// Too many states for the set.
     #[error("there are {states} states, and the chart's `Set` holds {capacity}: use `[u64; {words}]`")]
     TooManyStates {
@@ -179,6 +215,24 @@ pub enum StepError {
         what: &'static str,
         /// The limit; see [`Definition::waiting_max`](super::Definition::waiting_max).
         limit: u32,
+    },
+    /// What a state invoked has failed, and no active state takes the event that says so.
+    #[error("what chart `{chart}` invoked as `{invoked}` has failed: {reason}; write an `on_invoke_error` for it")]
+    Invoked {
+        /// The chart.
+        chart: String,
+        /// The invocation.
+        invoked: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// The configuration is none of this chart: it comes from a snapshot of another one, or was damaged.
+    #[error("the configuration does not fit chart `{chart}`: {what}; was the snapshot taken of an earlier version of it?")]
+    Foreign {
+        /// The chart.
+        chart: String,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// An action failed.
     #[error("an action of chart `{chart}` failed: {reason}")]

@@ -28,14 +28,25 @@ mod definition;
 mod describe;
 mod effects;
 mod error;
+mod invoke;
+mod label;
 mod model;
 mod moves;
+mod paths;
 mod picture;
+#[cfg(feature = "serde")]
+mod saved;
+#[cfg(feature = "scxml")]
+mod scxml;
 mod select;
 mod session;
 mod set;
+#[cfg(any(feature = "xstate-json", feature = "scxml"))]
+mod state_id;
 mod step;
 mod timers;
+#[cfg(feature = "xstate-json")]
+mod xstate_export;
 #[cfg(feature = "xstate-json")]
 mod xstate_json;
 
@@ -45,10 +56,21 @@ pub use definition::{ActionList, Actions, Definition, Guard, History, Semantics,
 pub use error::{ChartError, Problem, StepError};
 pub use throng_macros::ChartEvent;
 
-pub use model::{ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
+pub(crate) use invoke::Tied;
+pub use model::{ActiveStates, ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
+pub use paths::{PathStep, Paths};
+#[cfg(feature = "scxml")]
+pub use scxml::{
+    DataModel, ScxmlBindings, ScxmlDocument, ScxmlError, ScxmlEvent, ScxmlEventType, ScxmlMessage, ScxmlNumber, ScxmlProblem, ScxmlSession,
+    ScxmlValue,
+};
 pub use session::Session;
 pub use set::StateSet;
+#[cfg(any(feature = "xstate-json", feature = "scxml"))]
+pub use state_id::StateId;
 pub use step::Outcome;
 pub use timers::TimerName;
 #[cfg(feature = "xstate-json")]
-pub use xstate_json::{Bindings, ImportError, ImportProblem, StateId, XStateMachine};
+pub use xstate_export::ExportError;
+#[cfg(feature = "xstate-json")]
+pub use xstate_json::{Bindings, ImportError, ImportProblem, XStateMachine};

@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::ops::Deref;
+#[cfg(feature = "scxml")]
+use std::sync::Arc;
 
 use super::chart::Chart;
-use super::configuration::Children;
 use super::effects::{Queued, Request, Requests};
+use super::invoke::Ties;
 use super::set::StateSet;
 use super::timers::{TimerId, TimerName, TimerOp};
-use crate::id::ActorId;
 
 /// The types of a chart. The implementing type is only their common name.
 pub trait Model: Sized + 'static {
@@ -131,6 +132,8 @@ pub enum Trigger<'a, E> {
     /// A state is done: the name of its done event, and what its final child gave out
     /// ([`StateDef::output`](super::StateDef::output)).
     Output(&'a str, &'a E),
+    /// What a state invoked has failed: the name of the event, and why.
+    Failed(&'a str, &'a str),
 }
 
 impl<'a, E> Trigger<'a, E> {
@@ -139,17 +142,46 @@ impl<'a, E> Trigger<'a, E> {
     pub fn event(&self) -> Option<&'a E> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Start | Self::Own(_) | Self::Output(..) => None,
+            Self::Start | Self::Own(_) | Self::Output(..) | Self::Failed(..) => None,
         }
     }
 
-    /// The output of the final state that completed the state whose done event this is.
+    /// What came with a done event: the output of the final state that completed the state, or of what a state invoked.
     #[must_use]
     pub fn output(&self) -> Option<&'a E> {
         match self {
             Self::Output(_, output) => Some(output),
-            Self::Start | Self::Own(_) | Self::Event(_) => None,
+            Self::Start | Self::Own(_) | Self::Event(_) | Self::Failed(..) => None,
         }
+    }
+
+    /// Why what a state invoked has failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'a str> {
+        match self {
+            Self::Failed(_, reason) => Some(reason),
+            Self::Start | Self::Own(_) | Self::Event(_) | Self::Output(..) => None,
+        }
+    }
+}
+
+/// The states that are active while a guard is asked.
+pub struct ActiveStates<'a, M: Model> {
+    pub(super) chart: &'a Chart<M>,
+    pub(super) active: M::Set,
+}
+
+impl<M: Model> ActiveStates<'_, M> {
+    /// Whether a state is among them. O(number of states).
+    #[must_use]
+    pub fn is_in(&self, state: &M::State) -> bool {
+        self.chart.index_of(state).is_some_and(|at| self.active.has(at))
+    }
+}
+
+impl<M: Model> Debug for ActiveStates<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.chart.names(self.active)).finish()
     }
 }
 
@@ -164,7 +196,9 @@ pub struct Step<'a, M: Model> {
     pub(super) failure: Option<Box<dyn Error + Send + Sync>>,
     /// The state whose entry or exit actions are running.
     pub(super) at: u16,
-    pub(super) children: Children,
+    /// The invocation that is being started or stopped.
+    pub(super) invoking: u16,
+    pub(super) ties: Ties,
     pub(super) port: M::Port<'a>,
 }
 
@@ -202,6 +236,18 @@ impl<'a, M: Model> Step<'a, M> {
     /// Cancels the timer that is pending under this name; nothing happens if there is none.
     pub fn cancel(&mut self, name: impl Into<TimerName>) {
         self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::Named(name.into()))));
+    }
+
+    /// As [`Step::raise_named`], without replacing what is pending under this name.
+    #[cfg(feature = "scxml")]
+    pub(super) fn raise_sent(&mut self, name: Arc<str>, ticks: u64, event: M::Event) {
+        self.start(TimerId::Sent(name), ticks, event);
+    }
+
+    /// Cancels all that [`Step::raise_sent`] started under this name.
+    #[cfg(feature = "scxml")]
+    pub(super) fn cancel_sent(&mut self, name: Arc<str>) {
+        self.requests.push(Request::Timer(TimerOp::Cancel(TimerId::Sent(name))));
     }
 
     /// Raises an event `ticks` later, unless the configuration changes before. There is one such timer.
@@ -251,18 +297,7 @@ impl<'a, M: Model> Step<'a, M> {
     /// actions as soon as its own begin. O(number of states).
     #[must_use]
     pub fn is_in(&self, state: &M::State) -> bool {
-        self.chart.index_of(state).is_some_and(|at| self.active.has(at))
-    }
-
-    /// Ties an actor to the state that is being entered.
-    pub(crate) fn bind(&mut self, child: ActorId) {
-        self.children.push((self.at, child));
-    }
-
-    /// Unties one actor from the state that is being left.
-    pub(crate) fn unbind(&mut self) -> Option<ActorId> {
-        let place = self.children.iter().position(|(state, _)| *state == self.at)?;
-        Some(self.children.remove(place).1)
+        ActiveStates { chart: self.chart, active: self.active }.is_in(state)
     }
 
     /// What actions reach beyond the context.

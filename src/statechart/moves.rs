@@ -159,6 +159,7 @@ impl<'a, M: Model> Entries<'a, M> {
         let node = &self.chart.states[history];
         let record = self.record(number);
         let states: Effective = if record.is_empty() {
+            self.initials = self.initials.with(history);
             if node.defaults.is_empty() && self.chart.states[usize::from(node.parent)].kind == NodeKind::Compound {
                 self.initials = self.initials.with(node.parent.into());
             }

@@ -4,11 +4,13 @@
 //!
 //! XState v5's `transitionNode` and `removeConflictingTransitions`; SCXML's `selectTransitions`.
 
+use std::cell::RefCell;
+
 use smallvec::SmallVec;
 
 use super::chart::{Chart, Move, NodeKind};
 use super::definition::{GuardTree, Semantics};
-use super::model::{Model, Trigger};
+use super::model::{ActiveStates, Model, Trigger};
 use super::moves::Entries;
 use super::set::StateSet;
 
@@ -21,12 +23,22 @@ pub(super) struct Sight<'a, M: Model> {
     pub(super) context: &'a M::Context,
     pub(super) trigger: &'a Trigger<'a, M::Event>,
     pub(super) active: M::Set,
+    /// Where guards that fail leave what they want; `None` where that is not of interest.
+    pub(super) faults: Option<&'a Faults<M::Event>>,
 }
+
+/// What guards that failed want to be raised, in the order in which they did.
+pub(super) type Faults<E> = RefCell<Vec<E>>;
 
 impl<M: Model> Sight<'_, M> {
     /// Adds the transitions for an event. `handlers` are the active states that have any for its kind.
     #[inline]
     pub(super) fn select(&self, kind: usize, handlers: M::Set, picks: &mut Picks) {
+        let Some(first) = handlers.first() else { return };
+        if handlers == M::Set::one(first) {
+            picks.extend(self.enabled(self.chart.candidates(kind, first)));
+            return;
+        }
         match self.chart.semantics {
             Semantics::XState => self.select_innermost(kind, handlers, picks),
             Semantics::Scxml => self.select_per_leaf(handlers, |state| self.enabled(self.chart.candidates(kind, state)), picks),
@@ -93,10 +105,21 @@ impl<M: Model> Sight<'_, M> {
     fn holds(&self, guard: &GuardTree<M, u16>) -> bool {
         match guard {
             GuardTree::Test(test) => test(self.context, self.trigger),
+            GuardTree::Attempt(attempt) => {
+                let states = ActiveStates { chart: self.chart, active: self.active };
+                attempt(self.context, self.trigger, &states).unwrap_or_else(|fault| {
+                    if let Some(faults) = self.faults {
+                        faults.borrow_mut().push(fault);
+                    }
+                    false
+                })
+            }
             GuardTree::In(state) => self.active.has(usize::from(*state)),
             GuardTree::All(guards) => guards.iter().all(|guard| self.holds(guard)),
             GuardTree::Any(guards) => guards.iter().any(|guard| self.holds(guard)),
             GuardTree::Not(guard) => !self.holds(guard),
+            // None is left in a compiled chart.
+            GuardTree::Labelled(_, guard) => self.holds(guard),
         }
     }
 
@@ -187,7 +210,7 @@ struct Taken<S> {
 
 impl<M: Model> Chart<M> {
     /// Whether states can be active together: with each its parent, of a compound state one child, of a parallel all.
-    fn is_sound(&self, active: M::Set) -> bool {
+    pub(super) fn is_sound(&self, active: M::Set) -> bool {
         active.ascending().all(|at| {
             let state = &self.states[at];
             let inner = state.children.and(active);

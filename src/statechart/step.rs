@@ -15,16 +15,19 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::chart::{Chart, Move, NodeKind};
-use super::configuration::{Children, Configuration, Memory, Status};
+use super::configuration::{Configuration, Memory, Status};
 use super::definition::Semantics;
 use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
+use super::invoke::Ties;
 use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
 use super::moves::Entries;
-use super::select::{Picks, Sight};
+use super::select::{Faults, Picks, Sight};
 use super::set::StateSet;
-use super::timers::{TimerId, TimerOp};
+use super::timers::TimerId;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -91,10 +94,11 @@ impl<M: Model> Chart<M> {
         let kind = event.kind().index();
         let handlers = active.and(self.handlers[kind]);
         let state = handlers.first()?;
-        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
+        // Guards that may fail are asked by those who raise what they want.
+        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) || self.attempts {
             return None;
         }
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
         sight.enabled(self.candidates(kind, state))
     }
 
@@ -127,7 +131,7 @@ impl<M: Model> Chart<M> {
             return false;
         }
         let mut picks = Picks::new();
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active };
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
         sight.select(kind, active.and(self.handlers[kind]), &mut picks);
         self.keeps(active, kind, &picks)
     }
@@ -158,6 +162,48 @@ impl<M: Model> Chart<M> {
     }
 }
 
+impl<M: Model> Chart<M> {
+    /// Steps an instance with the end of an invocation: its number, and what came out of it or why it failed.
+    pub(crate) fn end_invocation<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        (invoke, end): (usize, Result<Option<M::Event>, &str>),
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<Outcome, StepError> {
+        if !configuration.active.has(0) {
+            return Ok(Outcome::default());
+        }
+        let invoke = &self.invokes[invoke];
+        let mut run = Run::new(self, configuration, context, now, port);
+        let failure = end.as_ref().err().copied();
+        let handled = match end {
+            Ok(None) => run.handle(Queued::Own(invoke.done), None),
+            Ok(Some(output)) => run.handle(Queued::Output(invoke.done, output), None),
+            Err(reason) => run.handle_failure(invoke.error, reason),
+        };
+        let outcome = run.conclude(handled)?;
+        if let (Some(reason), false, Semantics::XState) = (failure, outcome.handled, self.semantics) {
+            return Err(StepError::Invoked { chart: self.name.clone(), invoked: invoke.name.clone(), reason: reason.to_owned() });
+        }
+        Ok(outcome)
+    }
+
+    /// Runs the starts of all invocations of active states.
+    pub(super) fn rerun_invokes<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<(), StepError> {
+        let mut run = Run::new(self, configuration, context, now, port);
+        let rerun = run.rerun_invokes().map(|()| Outcome::default());
+        run.conclude(rerun).map(drop)
+    }
+}
+
 /// Why a step breaks off. Boxed, since every action could return it.
 type Halt = Box<StepError>;
 
@@ -174,23 +220,35 @@ struct Run<'a, 'p, M: Model> {
     assigned: bool,
     /// History was recorded in this microstep.
     recorded: bool,
+    faults: Faults<M::Event>,
 }
 
 impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     #[inline(always)]
     fn new(chart: &'p Chart<M>, configuration: &'a mut Configuration<M>, context: &'a mut M::Context, now: u64, port: M::Port<'p>) -> Self {
-        let children = configuration.memory.as_mut().map_or_else(Children::new, |memory| std::mem::take(&mut memory.children));
+        let ties = configuration.memory.as_mut().map_or_else(Ties::default, |memory| std::mem::take(&mut memory.ties));
         let requests = Requests::new();
-        let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, children, port };
-        Self { chart, configuration, context, now, step, microsteps: 0, done: false, assigned: false, recorded: false }
+        let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, invoking: 0, ties, port };
+        Self {
+            chart,
+            configuration,
+            context,
+            now,
+            step,
+            microsteps: 0,
+            done: false,
+            assigned: false,
+            recorded: false,
+            faults: Faults::default(),
+        }
     }
 
     /// Keeps what the step came to.
     #[inline]
     fn conclude(&mut self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
         self.configuration.active = self.step.active;
-        if !self.step.children.is_empty() {
-            self.memory().children = std::mem::take(&mut self.step.children);
+        if !self.step.ties.is_unused() {
+            self.memory().ties = std::mem::take(&mut self.step.ties);
         }
         if self.done {
             self.configuration.active = self.step.active.without(M::Set::one(0));
@@ -212,6 +270,17 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         self.settle_always(&Trigger::Start)?;
         self.go_on(None, M::Set::default())?;
         Ok(Outcome { handled: true, changed: true })
+    }
+
+    /// Starts anew what active states invoke, and carries out what that asks for.
+    fn rerun_invokes(&mut self) -> Result<(), Halt> {
+        let chart = self.chart;
+        for state in self.step.active.ascending() {
+            self.step.at = state as u16;
+            self.run_actions(&chart.states[state].invokes, &Trigger::Start)?;
+        }
+        let active = self.step.active;
+        self.go_on(None, active)
     }
 
     /// Turns of an event, for which the one transition may be known, and of all that follows from it.
@@ -249,6 +318,17 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         Ok(())
     }
 
+    /// Turns of the failure of what a state invoked. Postponed, it comes without its reason.
+    fn handle_failure(&mut self, kind: u16, reason: &str) -> Result<Outcome, Halt> {
+        let before = self.step.active;
+        let handled = self.turn_of(kind.into(), &Trigger::Failed(&self.chart.kinds[usize::from(kind)], reason), None)?;
+        let changed = self.step.active != before;
+        if self.asks() {
+            self.go_on(Some(Queued::Own(kind)), before)?;
+        }
+        Ok(Outcome { handled, changed: changed || self.step.active != before })
+    }
+
     /// The turn of one event, up to what it asks for. Returns whether it was handled.
     #[inline]
     fn turn(&mut self, event: &Queued<M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
@@ -258,23 +338,37 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
             Queued::Output(kind, output) => (usize::from(*kind), Trigger::Output(&chart.kinds[usize::from(*kind)], output)),
         };
+        self.turn_of(kind, &trigger, sole)
+    }
+
+    #[inline]
+    fn turn_of(&mut self, kind: usize, trigger: &Trigger<'_, M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
+        let chart = self.chart;
         let mut picks: Picks = sole.into_iter().collect();
         let handlers = self.step.active.and(chart.handlers[kind]);
         if sole.is_none() && !handlers.is_empty() {
-            self.sight(&trigger).select(kind, handlers, &mut picks);
+            self.sight(trigger).select(kind, handlers, &mut picks);
+            self.raise_faults();
         }
         let handled = if chart.keeps(self.step.active, kind, &picks) {
             self.step.postpone = true;
             true
         } else {
-            self.microstep(&mut picks, &trigger)?
+            self.microstep(&mut picks, trigger)?
         };
-        self.settle_always(&trigger)?;
+        self.settle_always(trigger)?;
         Ok(handled)
     }
 
     fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {
-        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active }
+        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active, faults: Some(&self.faults) }
+    }
+
+    /// Raises what guards want that failed.
+    #[inline]
+    fn raise_faults(&mut self) {
+        let faults = self.faults.get_mut().drain(..);
+        self.step.requests.extend(faults.map(|fault| Request::Raise(Queued::Event(fault))));
     }
 
     /// Eventless microsteps until there are none; under XState's rules one that changes nothing is the last.
@@ -284,6 +378,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             let order = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.order);
             let mut picks = Picks::new();
             self.sight(trigger).select_always(order, &mut picks);
+            self.raise_faults();
             if picks.is_empty() {
                 break;
             }
@@ -304,7 +399,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             return Ok(());
         }
         let postpone = std::mem::take(&mut self.step.postpone);
-        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_)));
+        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_) | Request::Delay(..)));
         if postpone || timed {
             self.memory();
         }
@@ -312,22 +407,27 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         if let Some(memory) = &mut memory {
             memory.postponed.extend(event.filter(|_| postpone));
             if self.step.active != before {
-                queue.replay(&mut memory.postponed);
+                if !memory.postponed.is_empty() {
+                    queue.replay(&mut memory.postponed);
+                }
                 memory.timers.cancel(&TimerId::State);
             }
             memory.timers.cancel(&TimerId::Event);
         }
-        let mut inserted = Requests::new();
-        for request in self.step.requests.drain(..) {
-            match (request, &mut memory) {
+        let mut inserted = SmallVec::<[Queued<M::Event>; 2]>::new();
+        for request in &mut self.step.requests {
+            match (std::mem::replace(request, Request::Nothing), &mut memory) {
                 (Request::Raise(event), _) => queue.push(event),
+                (Request::Insert(event), _) => inserted.push(event),
                 (Request::Timer(op), Some(memory)) => memory.timers.apply(op, self.now),
-                (request, _) => inserted.push(request),
+                (Request::Delay(kind, ticks), Some(memory)) => memory.timers.start_delay(kind, ticks, self.now),
+                (Request::EndDelay(kind), Some(memory)) => memory.timers.cancel(&TimerId::After(kind)),
+                // There is a memory as soon as there is a timer.
+                (Request::Timer(_) | Request::Delay(..) | Request::EndDelay(_), None) | (Request::Nothing, _) => {}
             }
         }
-        while let Some(Request::Insert(event)) = inserted.pop() {
-            queue.push_front(event);
-        }
+        self.step.requests.clear();
+        inserted.into_iter().rev().for_each(|event| queue.push_front(event));
         self.check_limits()
     }
 
@@ -372,6 +472,9 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.record(exits);
         }
         self.exit(exits, trigger)?;
+        if let Some(trace) = self.configuration.memory.as_mut().and_then(|memory| memory.trace.as_mut()) {
+            trace.extend(picks);
+        }
         for &pick in picks {
             let actions = &self.chart.transitions[usize::from(pick)].actions;
             self.run_actions(actions, trigger)?;
@@ -415,7 +518,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.run_actions(&node.exit, trigger)?;
             for delay in node.delays.clone() {
                 let kind = chart.delays[delay as usize].kind;
-                self.step.requests.push(Request::Timer(TimerOp::Cancel(TimerId::After(kind))));
+                self.step.requests.push(Request::EndDelay(kind));
             }
         }
         self.step.active = before.without(exits);
@@ -437,11 +540,13 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.run_actions(&node.entry, trigger)?;
             for delay in node.delays.clone() {
                 let delay = &chart.delays[delay as usize];
-                let start = TimerOp::Start(TimerId::After(delay.kind), (delay.ticks)(self.context), Queued::Own(delay.kind));
-                self.step.requests.push(Request::Timer(start));
+                self.step.requests.push(Request::Delay(delay.kind, (delay.ticks)(self.context)));
             }
             if initials.has(state) {
                 self.run_actions(&node.initial, trigger)?;
+            }
+            for history in node.histories.and(initials).ascending() {
+                self.run_actions(&chart.states[history].initial, trigger)?;
             }
             if node.kind == NodeKind::Final {
                 let output = node.output.as_ref().map(|output| output(self.context, trigger));

@@ -58,17 +58,31 @@ impl From<Arc<str>> for TimerName {
     }
 }
 
-/// Which timer: at most one of each is pending, but for unnamed ones.
+/// Which timer: at most one of each is pending, but for unnamed and sent ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum TimerId {
     /// A delayed transition, by the kind of its event. Leaving its state cancels it.
     After(u16),
     Named(TimerName),
+    /// Sent by an SCXML document: several may be pending under one name.
+    #[cfg(feature = "scxml")]
+    Sent(Arc<str>),
     Unnamed,
     /// Cancelled by a change of the configuration.
     State,
     /// Cancelled by every event.
     Event,
+}
+
+impl TimerId {
+    fn is_sole(&self) -> bool {
+        match self {
+            #[cfg(feature = "scxml")]
+            Self::Sent(_) => false,
+            _ => true,
+        }
+    }
 }
 
 /// What a step asks of the timers.
@@ -80,6 +94,7 @@ pub(super) enum TimerOp<E> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Pending<E> {
     id: TimerId,
     /// `None`: as soon as the internal queue is empty.
@@ -89,6 +104,7 @@ struct Pending<E> {
 
 /// Pending timers, in the order in which they were started.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Timers<E>(SmallVec<[Pending<E>; 1]>);
 
 impl<E> Default for Timers<E> {
@@ -109,7 +125,9 @@ impl<E> Timers<E> {
     pub(super) fn apply(&mut self, op: TimerOp<E>, now: u64) {
         match op {
             TimerOp::Start(id, ticks, event) => {
-                self.cancel(&id);
+                if id.is_sole() {
+                    self.cancel(&id);
+                }
                 self.0.push(Pending { id, due: (ticks > 0).then(|| now.saturating_add(ticks)), event });
             }
             TimerOp::Update(id, event) => match self.0.iter_mut().find(|pending| pending.id == id) {
@@ -120,10 +138,39 @@ impl<E> Timers<E> {
         }
     }
 
+    /// Starts the delay of a state, of which none is pending unless its state was entered while active.
+    #[inline]
+    pub(super) fn start_delay(&mut self, kind: u16, ticks: u64, now: u64) {
+        self.cancel(&TimerId::After(kind));
+        let due = (ticks > 0).then(|| now.saturating_add(ticks));
+        self.0.push(Pending { id: TimerId::After(kind), due, event: Queued::Own(kind) });
+    }
+
+    #[inline]
     pub(super) fn cancel(&mut self, id: &TimerId) {
-        if *id != TimerId::Unnamed {
-            self.0.retain(|pending| pending.id != *id);
+        if !self.0.is_empty() {
+            self.strike_out(id);
         }
+    }
+
+    /// At most one of an id is pending, but for unnamed ones, which nothing cancels.
+    fn strike_out(&mut self, id: &TimerId) {
+        let same = |pending: &Pending<E>| pending.id == *id && *id != TimerId::Unnamed;
+        if let Some(at) = self.0.iter().position(same) {
+            self.0.remove(at);
+        }
+    }
+
+    /// Counts from `now` on: what is due then is due at 0.
+    pub(super) fn rebase(&mut self, now: u64) {
+        for due in self.0.iter_mut().filter_map(|pending| pending.due.as_mut()) {
+            *due -= now;
+        }
+    }
+
+    /// The events that are pending.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Queued<E>> {
+        self.0.iter().map(|pending| &pending.event)
     }
 
     /// When the next one is due, in ticks.
@@ -139,8 +186,8 @@ impl<E> Timers<E> {
 
     /// Takes the one that is due first; of several, the one started first.
     pub(super) fn pop_due(&mut self, now: u64) -> Option<Queued<E>> {
-        let due = self.next_due().filter(|due| *due <= now)?;
-        let at = self.0.iter().position(|pending| pending.due == Some(due))?;
+        let dues = self.0.iter().enumerate().filter_map(|(at, pending)| Some((pending.due?, at)));
+        let (_, at) = dues.min().filter(|(due, _)| *due <= now)?;
         Some(self.0.remove(at).event)
     }
 }

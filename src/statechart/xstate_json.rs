@@ -15,38 +15,16 @@ use thiserror::Error;
 
 use super::chart::Chart;
 use super::definition::{ActionList, Actions, Definition, Guard, History, Semantics, StateDef, TransitionDef};
-use super::model::{Model, Step, Trigger};
+use super::label::{Label, Named};
+use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
+use super::state_id::StateId;
 
 type Object = Map<String, Value>;
 type GuardMaker<M> = dyn Fn(&Value) -> Result<Guard<M>, String>;
 type ActionMaker<M> = dyn Fn(&Value, &mut ActionList<M>) -> Result<(), String>;
 type DelayFn<M> = Arc<dyn Fn(&<M as Model>::Context) -> u64 + Send + Sync>;
+type ActorMaker<M> = dyn Fn(&Value, &str, &mut StateDef<M>) -> Result<(), String>;
 type EventFn<M> = dyn Fn(&str) -> Option<<M as Model>::Event>;
-
-/// A state of an imported chart, by its id: the machine's id and the keys that lead to it, with dots between, or the
-/// state's own `id`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StateId(Arc<str>);
-
-impl StateId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for StateId {
-    fn from(id: &str) -> Self {
-        Self(id.into())
-    }
-}
-
-impl Debug for StateId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Why a machine could not be read: all that is wrong with it.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -89,6 +67,7 @@ pub struct Bindings<M: Model> {
     guards: BTreeMap<String, Box<GuardMaker<M>>>,
     actions: BTreeMap<String, Box<ActionMaker<M>>>,
     delays: BTreeMap<String, DelayFn<M>>,
+    actors: BTreeMap<String, Box<ActorMaker<M>>>,
     events: Box<EventFn<M>>,
 }
 
@@ -96,7 +75,13 @@ impl<M: Model> Bindings<M> {
     /// Bindings with a function that makes the events that the machine itself raises, by name. `None` is an error that
     /// names the event.
     pub fn new(events: impl Fn(&str) -> Option<M::Event> + 'static) -> Self {
-        Self { guards: BTreeMap::new(), actions: BTreeMap::new(), delays: BTreeMap::new(), events: Box::new(events) }
+        Self {
+            guards: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            delays: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            events: Box::new(events),
+        }
     }
 
     /// Binds a guard.
@@ -139,6 +124,23 @@ impl<M: Model> Bindings<M> {
         self.delays.insert(name.to_owned(), Arc::new(ms));
         self
     }
+
+    /// Binds what a state invokes: `write` gets the invocation's id and the state, and calls one of its `invoke` methods with
+    /// that id.
+    #[must_use]
+    pub fn actor(self, source: &str, write: impl Fn(&str, &mut StateDef<M>) + 'static) -> Self {
+        self.actor_from(source, move |_, id, state| {
+            write(id, state);
+            Ok(())
+        })
+    }
+
+    /// As [`Bindings::actor`], with the invocation's `input`, or `null`. An error is told with the place.
+    #[must_use]
+    pub fn actor_from(mut self, source: &str, write: impl Fn(&Value, &str, &mut StateDef<M>) -> Result<(), String> + 'static) -> Self {
+        self.actors.insert(source.to_owned(), Box::new(write));
+        self
+    }
 }
 
 impl<M: Model> Debug for Bindings<M> {
@@ -147,6 +149,7 @@ impl<M: Model> Debug for Bindings<M> {
             .field("guards", &self.guards.keys())
             .field("actions", &self.actions.keys())
             .field("delays", &self.delays.keys())
+            .field("actors", &self.actors.keys())
             .finish_non_exhaustive()
     }
 }
@@ -154,9 +157,10 @@ impl<M: Model> Debug for Bindings<M> {
 /// A machine as XState v5 writes it in JSON.
 ///
 /// Read are: `id`, `initial`, `type`, `states`, `on`, `always`, `after`, `onDone`, `entry`, `exit`, `history`, `target`,
-/// `tags`, and of transitions `target`, `guard`, `actions`, `reenter`. Guards may be combined: `{"type": "and", "guards":
+/// `tags`, `invoke`, and of transitions `target`, `guard`, `actions`, `reenter`. Guards may be combined: `{"type": "and", "guards":
 /// [..]}`, `or`, `{"type": "not", "guard": ..}`, and `{"type": "in-state", "id": ..}`. The actions `raise` and `cancel`
-/// are the chart's own; all others are bound by name. `invoke` and `output` are errors: write them in Rust.
+/// are the chart's own; all others are bound by name, and so is what `invoke` names as its `src`. `output` is an error: write
+/// it in Rust.
 ///
 /// # Examples
 ///
@@ -243,6 +247,12 @@ impl XStateMachine {
         count(&self.json)
     }
 
+    /// The machine's JSON.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
     /// The initial context as it is written, `null` if there is none.
     #[must_use]
     pub fn context(&self) -> &Value {
@@ -279,7 +289,7 @@ impl From<Value> for XStateMachine {
 }
 
 /// What a state may say. What says nothing about behaviour is passed over.
-const STATE_KEYS: [&str; 19] = [
+const STATE_KEYS: [&str; 20] = [
     "id",
     "initial",
     "type",
@@ -293,6 +303,7 @@ const STATE_KEYS: [&str; 19] = [
     "history",
     "target",
     "tags",
+    "invoke",
     "context",
     "meta",
     "description",
@@ -300,6 +311,7 @@ const STATE_KEYS: [&str; 19] = [
     "key",
     "order",
 ];
+const INVOKE_KEYS: [&str; 5] = ["src", "id", "input", "onDone", "onError"];
 const TRANSITION_KEYS: [&str; 7] = ["target", "guard", "actions", "reenter", "meta", "description", "eventType"];
 
 struct Node<'a> {
@@ -343,6 +355,10 @@ fn named(value: &Value) -> Option<(&str, &Value)> {
         Value::String(name) => Some((name, &Value::Null)),
         value => Some((value["type"].as_str()?, value.get("params").unwrap_or(value))),
     }
+}
+
+fn label(name: &str, params: &Value) -> Named {
+    Named { name: name.to_owned(), params: (!params.is_null()).then(|| params.to_string()) }
 }
 
 impl<'a, M: Model<State = StateId>> Writer<'a, M>
@@ -406,7 +422,7 @@ where
     }
 
     fn name(&self, at: usize) -> StateId {
-        StateId(self.nodes[at].id.clone())
+        StateId::from(self.nodes[at].id.clone())
     }
 
     fn get(&self, at: usize, key: &str) -> (Option<&'a Value>, String) {
@@ -434,14 +450,18 @@ where
         let (exit, place) = self.get(at, "exit");
         self.actions(exit, &place, state.exit());
         self.initial(at, state);
+        self.invokes(at, state);
         self.on(at, state);
         self.after(at, state);
         let (always, place) = self.get(at, "always");
         for (transition, place) in list(always, &place) {
             self.transition(at, transition, &place, state.always());
         }
-        for child in self.nodes[at].children.iter().map(|&(_, child)| child).collect::<Vec<_>>() {
+        for (key, child) in self.nodes[at].children.clone() {
             self.child(child, state);
+            if let Some(child) = state.children.last_mut() {
+                child.key = Some(key.to_owned());
+            }
         }
     }
 
@@ -509,6 +529,38 @@ where
         }
         for (transition, place) in list(done, &done_place) {
             self.transition(at, transition, &place, state.on_done());
+        }
+    }
+
+    fn invokes(&mut self, at: usize, state: &mut StateDef<M>) {
+        let (invokes, place) = self.get(at, "invoke");
+        for (number, (invoke, place)) in list(invokes, &place).into_iter().enumerate() {
+            let (Some(object), Some(source)) = (invoke.as_object(), invoke["src"].as_str()) else {
+                self.wrong(&place, "`invoke` is an object with a name as its `src`");
+                continue;
+            };
+            self.check_keys(object, &INVOKE_KEYS, &place);
+            let id = invoke["id"].as_str().map_or_else(|| format!("{number}.{}", self.nodes[at].id), str::to_owned);
+            self.invoke(source, &invoke["input"], &id, &place, state);
+            for (transition, place) in list(object.get("onDone"), &inside(&place, "onDone")) {
+                self.transition(at, transition, &place, state.on_invoke_done(&id));
+            }
+            for (transition, place) in list(object.get("onError"), &inside(&place, "onError")) {
+                self.transition(at, transition, &place, state.on_invoke_error(&id));
+            }
+        }
+    }
+
+    fn invoke(&mut self, source: &str, input: &Value, id: &str, place: &str, state: &mut StateDef<M>) {
+        let Some(write) = self.bindings.actors.get(source) else {
+            return self.unbound(&inside(place, "src"), "actor", source);
+        };
+        if let Err(error) = write(input, id, state) {
+            return self.wrong(place, error);
+        }
+        match state.invokes.last_mut().filter(|invoke| invoke.name == id) {
+            Some(invoke) => invoke.source = label(source, input),
+            None => self.wrong(place, format!("the binding of `{source}` must invoke something as `{id}`")),
         }
     }
 
@@ -582,7 +634,8 @@ where
             return None;
         };
         if let Some(make) = self.bindings.guards.get(name) {
-            return make(params).map_err(|error| self.wrong(place, error)).ok();
+            let guard = make(params).map_err(|error| self.wrong(place, error)).ok()?;
+            return Some(guard.labelled(label(name, params)));
         }
         match name {
             "and" => Some(Guard::all(self.guards(&guard["guards"], place))),
@@ -621,9 +674,12 @@ where
             };
             match (self.bindings.actions.get(name), name.strip_prefix("xstate.").unwrap_or(name)) {
                 (Some(make), _) => {
+                    let first = actions.0.len();
                     if let Err(error) = make(params, actions) {
                         self.wrong(&place, error);
                     }
+                    let labels = std::iter::once(Label::Named(label(name, params))).chain(std::iter::repeat(Label::Part));
+                    actions.0[first..].iter_mut().zip(labels).for_each(|(action, label)| action.1 = label);
                 }
                 (None, "raise") => self.raise(params, &place, actions),
                 (None, "cancel") => match params["id"].as_str().or_else(|| params["sendId"].as_str()) {
@@ -647,9 +703,13 @@ where
             return;
         };
         let Some(ticks) = self.ticks(delay, &inside(place, "delay")) else { return };
-        match params["id"].as_str().map(Arc::<str>::from) {
+        let id = params["id"].as_str();
+        let delay = delay.as_str().map_or_else(|| delay.to_string(), str::to_owned);
+        let label = Label::Raise { kind: event.kind().index(), delay: Some(delay), id: id.map(str::to_owned) };
+        match id.map(Arc::<str>::from) {
             Some(id) => actions.effect(move |context, _, step| step.raise_named(id.clone(), ticks(context), event.clone())),
             None => actions.effect(move |context, _, step| step.raise_after(ticks(context), event.clone())),
         };
+        actions.label(label);
     }
 }

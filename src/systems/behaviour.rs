@@ -28,7 +28,7 @@ use crate::actor::{
     Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn, Undelivered,
     Wish, drop_because,
 };
-use crate::digest::Digester;
+use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
 use crate::id::ActorId;
 use crate::mailbox::DeadReason;
@@ -111,6 +111,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
 
     /// Feeds an actor's state to a digest.
     fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
+
+    /// How kept mail is fed to a digest.
+    fn digest_of_mail(&self) -> Option<DigestOf<A::Msg>> {
+        None
+    }
 }
 
 /// What an incarnation begins with.
@@ -487,6 +492,10 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
             digest(state, digester);
         }
     }
+
+    fn digest_of_mail(&self) -> Option<DigestOf<A::Msg>> {
+        self.config.digest_mail
+    }
 }
 
 impl<A: Actor> ActorBehaviour<A> {
@@ -640,6 +649,8 @@ fn report_mishaps<A>(hub: &mut Hub, id: ActorId, mishaps: impl IntoIterator<Item
 struct ActorCrew;
 
 impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
+    const PINNED: bool = A::PINNED;
+
     type Local = SystemState<A::Params>;
 
     unsafe fn work(&self, local: &mut Self::Local, world: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, &'static mut A>) {

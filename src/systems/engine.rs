@@ -464,7 +464,7 @@ impl Engine {
     }
 
     /// Digests all that the next tick depends on.
-    pub(crate) fn digest(&mut self, world: &World) -> u64 {
+    pub(crate) fn digest(&mut self, world: &mut World) -> u64 {
         use std::hash::{Hash, Hasher};
         self.gather();
         let mut digester = Digester::default();

@@ -30,7 +30,7 @@ pub(crate) trait Runner: Send {
     fn entity(&self, id: ActorId) -> Option<Entity>;
     fn live(&self) -> usize;
     fn stats(&mut self) -> MailStats;
-    fn digest(&mut self, world: &World, digester: &mut Digester);
+    fn digest(&mut self, world: &mut World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_births(&mut self, outbox: &mut Outbox);
@@ -176,11 +176,17 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.stats()
     }
 
-    fn digest(&mut self, world: &World, digester: &mut Digester) {
+    fn digest(&mut self, world: &mut World, digester: &mut Digester) {
         use std::hash::Hash;
+        let content = self.behaviour.digest_of_mail();
         for (id, entity) in self.roster.slots.iter() {
             id.hash(digester);
             self.behaviour.digest(world, entity, digester);
+            if let Some(mut cell) = world.get_mut::<Mailbox<A>>(entity)
+                && let Some(held) = cell.bypass_change_detection().held_mut().as_deref().filter(|held| !held.is_idle())
+            {
+                held.digest(content, digester);
+            }
         }
         let stats = self.roster.stats();
         (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);

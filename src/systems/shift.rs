@@ -22,10 +22,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Signal, Turn, Undelivered, drop_because};
+use crate::actor::{Batch, Failure, FailureKind, Handled, HasMailbox, Outbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
-use crate::id::{ActorId, BLOCK, BLOCK_BITS, Kind};
-use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Segment, SegmentReader, Shout};
+use crate::id::{ActorId, BLOCK, BLOCK_BITS, BlockId, Kind, MemberId};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout};
 use crate::panics;
 use crate::world::{Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
@@ -80,6 +80,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
         let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind() };
         let (mut left, mut chunk) = (jobs, first);
         while let Some((job, next)) = left.split_first_mut() {
+            worker.receiver.turn().outbox().with(Outbox::take_returns);
             worker.receiver.turn().begin_block(chunk, chunks);
             worker.lens.aim_at_block(job.block);
             if job.messages > 1 {
@@ -96,7 +97,7 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             let may_fill = capacity < u32::MAX && (has_shouts || job.messages > capacity as usize);
             for (_, part) in &mut job.parts {
                 if part.shouts.is_empty() {
-                    worker.segments(part, diverts_all, may_fill);
+                    worker.segments(job.block, part, diverts_all, may_fill);
                 } else {
                     worker.with_shouts(job.block, part, diverts_all);
                 }
@@ -131,19 +132,20 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn relay(&mut self, rounds_max: u32, diverts_all: bool) {
         let (kind, turn) = (self.kind, self.receiver.turn());
         let mut rounds = 0;
+        let mut block = None;
         let mut segment = turn.outbox().with(|outbox| outbox.take_empty_segment::<A>(kind));
         while rounds < rounds_max
             && self.scratch.due.is_empty()
-            && turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut segment))
+            && let Some((to, from)) = turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut segment))
         {
             rounds += 1;
             turn.next_round();
-            turn.begin_block(0, 1);
-            let mut mail = SegmentReader::new(segment);
-            let all = mail.left();
-            if let Some(to) = mail.receivers().next() {
-                self.lens.aim_at_block(to.block());
+            if block.replace(to) != Some(to) {
+                self.lens.aim_at_block(to);
             }
+            let mut mail = Reader::from_one(BlockId::new(kind, to), from);
+            mail.open(segment);
+            let all = mail.left();
             self.scratch.tally.sent += all as u64;
             self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
             segment = mail.finish();
@@ -158,50 +160,56 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn ask_ahead(&self, next: &Job<A::Msg>) {
         let mail = next.parts.first().and_then(|(_, part)| part.segments.first());
         if self.slots.blocks() > CACHED_BLOCKS {
+            let block = BlockId::new(self.kind, next.block);
             // The block's offset is not known yet; mostly it is this one's.
-            mail.into_iter().flatten().take(ASKED_AHEAD).for_each(|envelope| self.lens.prefetch(envelope.to));
+            mail.into_iter().flatten().take(ASKED_AHEAD).for_each(|packed| self.lens.prefetch(block.member(packed.to)));
         }
     }
 
     /// Takes a part's mail in, segment by segment.
-    fn segments(&mut self, part: &mut Part<A::Msg>, diverts_all: bool, may_fill: bool) {
+    fn segments(&mut self, block: u32, part: &mut Part<A::Msg>, diverts_all: bool, may_fill: bool) {
+        let mut mail = Reader::new(BlockId::new(self.kind, block), &part.sources);
         let mut segments = part.segments.drain(..).peekable();
         while let Some(segment) = segments.next() {
             // It was written a round ago, and has left the cache since.
             segments.peek().into_iter().for_each(|next| prefetch_slice(next));
-            let mut reader = SegmentReader::new(segment);
-            let all = reader.left();
-            self.take_in(&mut reader, all, diverts_all, may_fill);
-            self.shelve(reader.finish());
+            mail.open(segment);
+            let all = mail.left();
+            self.take_in(&mut mail, all, diverts_all, may_fill);
+            self.shelve(mail.finish());
         }
     }
 
     /// Takes in the next `n` messages.
-    fn take_in(&mut self, mail: &mut SegmentReader<A::Msg>, n: usize, diverts_all: bool, may_fill: bool) {
+    fn take_in(&mut self, mail: &mut Reader<'_, A::Msg>, n: usize, diverts_all: bool, may_fill: bool) {
+        mail.allow(n);
         if diverts_all {
-            let messages = std::iter::from_fn(|| mail.next()).take(n);
-            self.scratch.diverted.extend(messages.map(|(to, from, msg)| Envelope { to, from, msg: msg() }));
+            while let Some(source) = mail.run() {
+                let messages = std::iter::from_fn(|| mail.next());
+                let whole = messages.map(|(to, from, msg)| Envelope { to, from: from.map(|from| source.member(from)), msg: msg() });
+                self.scratch.diverted.extend(whole);
+            }
             return;
         }
         if n > 1 && self.slots.blocks() > CACHED_BLOCKS {
-            mail.receivers().take(n).for_each(|to| self.lens.prefetch(to));
+            mail.receivers().for_each(|to| self.lens.prefetch(to));
         }
         if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
     }
 
-    /// Handles `n` messages in order of arrival. With `COUNT`, an actor takes no more than its capacity.
-    fn mail<const COUNT: bool>(&mut self, mail: &mut SegmentReader<A::Msg>, n: usize) {
+    /// Handles the next messages, `n` by number, in order of arrival. With `COUNT`, an actor takes no more than its capacity.
+    fn mail<const COUNT: bool>(&mut self, mail: &mut Reader<'_, A::Msg>, n: usize) {
         if COUNT {
             self.scratch.taken.resize(BLOCK, 0);
         }
-        let rest = mail.left() - n;
         // All but those that turn out to be dead or diverted.
         self.scratch.tally.handled += n as u64;
         self.through_panics(|worker| {
-            while mail.left() > rest
-                && let Some((to, from, msg)) = mail.next()
-            {
-                worker.deliver::<COUNT>(to, from, msg);
+            while let Some(source) = mail.run() {
+                worker.receiver.turn().set_source(source);
+                while let Some((to, from, msg)) = mail.next() {
+                    worker.deliver::<COUNT>(to, from, msg);
+                }
             }
         });
     }
@@ -215,9 +223,9 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
     }
 
-    /// Handles one message, or diverts it.
+    /// Handles one message, or diverts it. Its sender is of the turn's source.
     #[inline(always)]
-    fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) {
+    fn deliver<const COUNT: bool>(&mut self, to: ActorId, from: Option<MemberId>, msg: impl FnOnce() -> A::Msg) {
         let (row, cell) = match self.lens.find(to) {
             Ok(found) => found,
             Err(reason) => {
@@ -235,7 +243,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             let envelope = self.whole(to, from, msg);
             return self.dead(envelope, DeadReason::NoState);
         };
-        self.receiver.turn().begin(to, from);
+        self.receiver.turn().begin_from(to, from);
         let handled = self.receiver.receive(item, msg());
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
             self.after::<COUNT>(cell, to, handled);
@@ -245,9 +253,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Puts together the envelope of a message that is not handled after all. User code may run in it (the clone of a message to all); should it
     /// panic, that is the receiver's failure, not that of the actor before.
     #[cold]
-    fn whole(&mut self, to: ActorId, from: Option<ActorId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
-        self.receiver.turn().begin(to, from);
-        let msg = msg();
+    fn whole(&mut self, to: ActorId, from: Option<MemberId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
+        let turn = self.receiver.turn();
+        turn.begin_from(to, from);
+        let (from, msg) = (turn.sender(), msg());
         self.scratch.tally.handled -= 1;
         Envelope { to, from, msg }
     }
@@ -390,10 +399,11 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     #[cold]
     fn with_shouts(&mut self, block: u32, part: &mut Part<A::Msg>, diverts_all: bool) {
         let mut shouts = part.shouts.drain(..).peekable();
+        let mut mail = Reader::new(BlockId::new(self.kind, block), &part.sources);
         let mut at = 0;
         for segment in part.segments.drain(..) {
             let end = at + segment.len();
-            let mut mail = SegmentReader::new(segment);
+            mail.open(segment);
             while let Some((before, shout)) = shouts.next_if(|(before, _)| (*before as usize) < end) {
                 self.take_in(&mut mail, before as usize - at, diverts_all, self.capacity < u32::MAX);
                 self.shout(block, &shout, diverts_all);
@@ -432,6 +442,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     }
 
     fn shout_each<const COUNT: bool>(&mut self, slots: &mut Range<u32>, shout: &Shout<A::Msg>, diverts_all: bool) {
+        let from = shout.from.map(ActorId::member_id);
+        self.receiver.turn().set_sender(shout.from);
         let members = shout.audience.as_ref().map(|audience| audience.of_block(slots.start >> BLOCK_BITS));
         for slot in slots {
             let generation = members.map(|members| members.map_or(0, |members| members[slot as usize % BLOCK]));
@@ -444,10 +456,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.scratch.tally.sent += 1;
             self.scratch.tally.handled += 1;
             if diverts_all {
-                let envelope = self.whole(to, shout.from, || (shout.make)());
+                let envelope = self.whole(to, from, || (shout.make)());
                 self.scratch.diverted.push(envelope);
             } else {
-                self.deliver::<COUNT>(to, shout.from, || (shout.make)());
+                self.deliver::<COUNT>(to, from, || (shout.make)());
             }
         }
     }
@@ -470,22 +482,29 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         });
     }
 
-    /// Mail that goes through mailboxes, and mailboxes with mail that is due: actor by actor.
+    /// Ends the block: mail that goes through mailboxes, and mailboxes with mail that is due.
+    #[inline]
     fn diverted(&mut self, due: &[u32]) {
         if !due.is_empty() || !self.scratch.diverted.is_empty() {
-            let mut diverted = std::mem::take(&mut self.scratch.diverted);
-            diverted.sort_by_key(|envelope| envelope.to);
-            let mut mail = diverted.drain(..).peekable();
-            let slots = self.slots;
-            let mut due = due.iter().filter_map(|&slot| slots.holder(slot)).peekable();
-            while let Some(id) = earlier(mail.peek().map(|envelope| envelope.to), due.peek().copied()) {
-                due.next_if_eq(&id);
-                self.visit(id, &mut std::iter::from_fn(|| mail.next_if(|envelope| envelope.to == id)));
-            }
-            drop(mail);
-            self.scratch.diverted = diverted;
+            self.visit_each(due);
         }
         self.scratch.taken.clear();
+    }
+
+    /// Visits those with diverted or due mail, in the order of their ids.
+    #[inline(never)]
+    fn visit_each(&mut self, due: &[u32]) {
+        let mut diverted = std::mem::take(&mut self.scratch.diverted);
+        diverted.sort_by_key(|envelope| envelope.to);
+        let mut mail = diverted.drain(..).peekable();
+        let slots = self.slots;
+        let mut due = due.iter().filter_map(|&slot| slots.holder(slot)).peekable();
+        while let Some(id) = earlier(mail.peek().map(|envelope| envelope.to), due.peek().copied()) {
+            due.next_if_eq(&id);
+            self.visit(id, &mut std::iter::from_fn(|| mail.next_if(|envelope| envelope.to == id)));
+        }
+        drop(mail);
+        self.scratch.diverted = diverted;
     }
 
     /// Puts an actor's mail into its mailbox, then lets it take what it may.

@@ -18,6 +18,7 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +30,7 @@ use bevy_ecs::world::DeferredWorld;
 
 use super::History;
 use crate::actor::HasMailbox;
+use crate::digest::{DigestOf, Digester};
 use crate::id::ActorId;
 use crate::mailbox::{Envelope, KeptMail, MailboxConfig};
 
@@ -106,6 +108,18 @@ impl<M> Held<M> {
     /// Whether the actor may take kept mail. A muted actor may not, unless it is full itself.
     pub(crate) fn may_run(&self, capacity: usize) -> bool {
         self.life == Life::Running && (self.muted == 0 || self.kept.len() >= capacity || !self.parked.is_empty())
+    }
+
+    /// Feeds what later rounds depend on: of messages their senders and, if it is known how, their content.
+    pub(crate) fn digest(&self, content: Option<DigestOf<M>>, digester: &mut Digester) {
+        (self.muted, self.life == Life::Failed, &self.restarts, self.parked_from_outside).hash(digester);
+        let parked = self.parked.iter().map(|envelope| (false, envelope));
+        for (is_postponed, envelope) in self.kept.iter().chain(parked) {
+            (is_postponed, envelope.from).hash(digester);
+            if let Some(content) = content {
+                content(&envelope.msg, digester);
+            }
+        }
     }
 
     /// Messages in it.

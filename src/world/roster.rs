@@ -200,7 +200,7 @@ impl<A: HasMailbox> Roster<A> {
     pub(crate) fn put_away(&mut self, mut jobs: Vec<Job<A::Msg>>) {
         for job in jobs.drain(..) {
             for (index, part) in job.parts {
-                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part.segments);
+                lane::<A>(&mut self.pending[index as usize]).give_back(job.block, part);
             }
         }
         for mut slot in self.pending.drain(..) {
@@ -238,7 +238,7 @@ impl<A: HasMailbox> Roster<A> {
     /// Whom mail is on its way to, broadcasts aside.
     pub(crate) fn receivers(&mut self) -> HashSet<ActorId> {
         let lanes = self.pending.iter_mut().chain(&mut self.incoming);
-        lanes.flat_map(|slot| lane::<A>(slot).receivers()).collect()
+        lanes.flat_map(|slot| lane::<A>(slot).receivers(self.kind)).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use throng::prelude::*;
 use throng::statechart::{Actions, ChartEvent, Definition, EventKind, Status};
-use throng::{ActorFailure, ChartActor, Charted, Charting, DeadReason, Notice, RegisterError, SharedChart};
+use throng::{ChartActor, Charted, Charting, DeadReason, RegisterError, SharedChart};
 
 use crate::support::{BLOCK, everywhere};
 
@@ -258,131 +258,6 @@ fn a_configuration_can_be_taken_up_again() {
     });
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Job {
-    Idle,
-    Working,
-}
-
-#[derive(Clone, ChartEvent)]
-enum Task {
-    Begin,
-    Finished(u32),
-    Abort,
-    Again,
-    Fail,
-    Ended(String),
-}
-
-#[derive(Default)]
-struct Foreman(Vec<u32>, Vec<String>);
-
-impl ChartActor for Foreman {
-    type State = Job;
-    type Event = Task;
-    type Set = u64;
-    type Params = ();
-
-    fn noticed(&self, notice: &Notice, state: Option<&Job>) -> Option<Task> {
-        match (notice, state) {
-            (Notice::Stopped { reason, .. }, Some(Job::Working)) => Some(Task::Ended(reason.to_string())),
-            _ => None,
-        }
-    }
-}
-
-/// Works until it is told a number, and reports it.
-#[derive(bevy_ecs::component::Component)]
-struct Worker(ActorRef<Charted<Foreman>>);
-
-impl Actor for Worker {
-    type Msg = u32;
-    type Params = ();
-
-    fn handle(&mut self, number: u32, cx: &Context<'_, Self>) -> Handled {
-        match number {
-            0 => cx.stop_self(),
-            1 => return Err(ActorFailure::msg("worn out")),
-            number => cx.tell(self.0, Task::Finished(number).into()),
-        }
-        Ok(())
-    }
-}
-
-fn foreman_world(options: ThrongOptions) -> (Throng, ActorRef<Charted<Foreman>>) {
-    let chart = Charted::<Foreman>::define("foreman", |foreman| {
-        foreman.initial(Job::Idle);
-        foreman.state(Job::Idle, |idle| {
-            idle.on(TaskKind::Begin).go(Job::Working);
-        });
-        foreman.state(Job::Working, |working| {
-            working.invoke(|_, foreman| Worker(foreman));
-            working.on(TaskKind::Finished).go(Job::Idle).run(|foreman, task, _| {
-                if let Some(Task::Finished(number)) = task.event() {
-                    foreman.0.push(*number);
-                }
-            });
-            working.on(TaskKind::Abort).go(Job::Idle);
-            working.on(TaskKind::Ended).go(Job::Idle).run(|foreman, task, _| {
-                if let Some(Task::Ended(reason)) = task.event() {
-                    foreman.1.push(reason.clone());
-                }
-            });
-            working.on(TaskKind::Again).go(Job::Working).reenter();
-            working.on(TaskKind::Fail).run(|_, _, step| step.fail("no more"));
-        });
-    });
-    let mut throng = Throng::new(options);
-    throng.register::<Worker>().expect("its parameters are sound");
-    throng.register_chart(chart).expect("the chart is sound");
-    let foreman = throng.spawn_with(|_| Charted::new(Foreman::default()));
-    (throng, foreman)
-}
-
-fn workers(throng: &mut Throng) -> usize {
-    let mut query = throng.world_mut().query::<&Worker>();
-    query.iter(throng.world()).count()
-}
-
-#[test]
-fn invoked_children_live_as_long_as_their_state() {
-    everywhere(|options| {
-        let (mut throng, foreman) = foreman_world(options);
-        for (task, alive) in [(Task::Begin, 1), (Task::Again, 1), (Task::Abort, 0), (Task::Begin, 1), (Task::Fail, 0), (Task::Begin, 1)] {
-            throng.tell(foreman, task.into());
-            throng.tick();
-            assert_eq!(workers(&mut throng), alive);
-        }
-        throng.broadcast::<Worker>(5);
-        throng.tick();
-        assert_eq!(throng.state(foreman).expect("it lives").context().0, [5], "it reported");
-        assert_eq!(workers(&mut throng), 0, "and its state was left");
-        throng.tell(foreman, Task::Begin.into());
-        throng.tick();
-        throng.stop(foreman);
-        assert_eq!(workers(&mut throng), 0, "children stop with their parent");
-    });
-}
-
-#[test]
-fn the_end_of_an_invoked_child_is_an_event() {
-    everywhere(|options| {
-        let (mut throng, foreman) = foreman_world(options);
-        for word in [0, 1] {
-            throng.tell(foreman, Task::Begin.into());
-            throng.tick();
-            throng.broadcast::<Worker>(word);
-            throng.tick();
-            assert_eq!(throng.active_states(foreman), [Job::Idle]);
-        }
-        throng.tell(foreman, Task::Begin.into());
-        throng.tell(foreman, Task::Abort.into());
-        throng.run_ticks(2);
-        let ended = &throng.state(foreman).expect("it lives").context().1;
-        assert_eq!(*ended, ["normal", "error:worn out"], "and none for the child that the chart stopped");
-    });
-}
-
 #[test]
 fn wrong_charts_are_not_registered() {
     let chart = Charted::<Guard>::define("wrong", |root| {
@@ -396,6 +271,21 @@ fn wrong_charts_are_not_registered() {
     assert!(matches!(error, RegisterError::Chart(_)));
     let text = error.to_string();
     assert!(text.contains("transition 1 of state `Patrol` for `Hit` names the state `Stunned`"), "{text}");
+}
+
+/// An actor's table has its context, 16 bytes for the chart, and what every actor has.
+#[test]
+fn a_charted_actor_costs_16_bytes_beyond_its_context() {
+    assert_eq!(size_of::<Charted<Guard>>(), size_of::<Guard>() + 16);
+    let mut throng = world(ThrongOptions::new());
+    let guard = throng.spawn(Charted::new(Guard::default()));
+    let entity = throng.entity(guard.id()).expect("it lives");
+    let bytes: usize = {
+        let world = throng.world();
+        let components = world.entity(entity).archetype().components().to_vec();
+        components.iter().filter_map(|&id| world.components().get_info(id)).map(|info| info.layout().size()).sum()
+    };
+    assert_eq!(bytes, size_of::<Guard>() + 16 + size_of::<throng::Mailbox<Charted<Guard>>>());
 }
 
 /// Many charts that tell each other, fail, wait and stop: the same digests for any cut of the work.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use throng::ChartActor;
-use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateId, StateSet, Status};
+use throng::statechart::{EventId, EventNames, Model, Semantics, Session, StateId, StateSet, Status, XStateMachine};
 
 use crate::report::Verdict;
 use crate::stage::{Alone, Stage, UNIT_TICKS};
@@ -92,13 +92,29 @@ pub fn run_under(semantics: Semantics, case: &Value) -> Verdict {
     actor.and_then(|actor| play(actor, &deeds, expected)).map_err(|difference| format!("as an actor: {difference}"))
 }
 
+/// Runs a case with its machine imported, exported, and imported again.
+///
+/// # Errors
+///
+/// As [`run`]; or the chart cannot be exported.
+pub fn run_exported(case: &Value) -> Verdict {
+    let machine = Machine::read(case, Semantics::XState)?;
+    let definition = machine.definition::<Pure<[u64; 16]>>(EventNames::default(), 1)?;
+    let chart = definition.build().map_err(|error| error.to_string())?;
+    let exported = XStateMachine::of(&chart).map_err(|error| error.to_string())?;
+    let mut again = case.clone();
+    again["machine"] = exported.json().clone();
+    again["machine"]["context"] = machine.json.context().clone();
+    run(&again)
+}
+
 fn run_pure<S: StateSet>(machine: &Machine<'_>, names: &EventNames, deeds: &[Deed], expected: &[Value]) -> Verdict {
     let chart = machine.definition::<Pure<S>>(names.clone(), 1)?.build().map_err(|error| error.to_string())?;
     let session = Session::start(Arc::new(chart), machine.memo()?).map_err(|error| format!("at start: {error}"))?;
     play(session, deeds, expected)
 }
 
-fn play(mut stage: impl Stage<Context = Memo>, deeds: &[Deed], expected: &[Value]) -> Verdict {
+fn play(mut stage: impl Stage<Context = Memo, Event = EventId>, deeds: &[Deed], expected: &[Value]) -> Verdict {
     check(0, &mut stage, &expected[0])?;
     for (number, (deed, expected)) in deeds.iter().zip(&expected[1..]).enumerate() {
         let result = match *deed {
@@ -111,7 +127,7 @@ fn play(mut stage: impl Stage<Context = Memo>, deeds: &[Deed], expected: &[Value
     Ok(())
 }
 
-fn check(number: usize, stage: &mut impl Stage<Context = Memo>, expected: &Value) -> Verdict {
+fn check(number: usize, stage: &mut impl Stage<Context = Memo, Event = EventId>, expected: &Value) -> Verdict {
     let log = stage.context().take_log();
     let mut states = stage.states();
     states.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));

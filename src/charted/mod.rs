@@ -9,6 +9,10 @@
 //! All timers of an instance are in its configuration. The engine wakes it when the first is due; a wake for a
 //! timer that is gone finds nothing to do.
 
+mod invoke;
+#[cfg(feature = "serde")]
+mod saved;
+
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -19,10 +23,12 @@ use bevy_ecs::component::Component;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{ReadOnlySystemParam, Res};
 
-use crate::actor::{Actor, ActorRef, Context, Failure, Handled, Notice};
+use crate::actor::{Actor, Context, Failure, Handled, Notice};
 use crate::statechart::{
-    Actions, Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError,
+    Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError, Tied,
 };
+
+pub use invoke::{Callback, SendBack};
 
 /// An actor whose behaviour is a chart. The implementing type is the chart's context.
 ///
@@ -102,11 +108,11 @@ pub trait ChartActor: Send + Sync + Sized + 'static {
     /// Whether an instance stops when its chart is done. Otherwise it stays, and handles nothing more.
     const STOPS_WHEN_DONE: bool = true;
 
-    /// Makes an event of what the actor hears of others, as that a child is done or has failed.
+    /// Makes an event of what the actor hears of others: those it watches, monitors, or has spawned.
     ///
-    /// `state` is the active state that [`StateDef::invoke`] tied the child to. It is `None` for all other actors, and for
-    /// children whose state was left meanwhile.
-    fn noticed(&self, _notice: &Notice, _state: Option<&Self::State>) -> Option<Self::Event> {
+    /// What an active state invokes is not among them: its end is an event of the chart's own
+    /// ([`StateDef::on_invoke_done`], [`StateDef::on_invoke_error`]).
+    fn noticed(&self, _notice: &Notice) -> Option<Self::Event> {
         None
     }
 }
@@ -150,7 +156,8 @@ impl<C: ChartActor> Charted<C> {
         Self { context, configuration: Configuration::new() }
     }
 
-    /// Goes on from a configuration, as from a snapshot. Its timers are due at the ticks they say.
+    /// Goes on from a configuration, as from a snapshot. Its timers are due at the ticks they say. What its active states
+    /// invoke is started anew when the actor starts; one whose configuration does not fit the chart fails to start.
     pub fn resume(context: C, mut configuration: Configuration<Charting<C>>) -> Self {
         // Whatever wake was ordered was ordered for another.
         configuration.awoke();
@@ -170,6 +177,26 @@ impl<C: ChartActor> Charted<C> {
     /// The configuration.
     pub fn configuration(&self) -> &Configuration<Charting<C>> {
         &self.configuration
+    }
+
+    /// Something that was invoked has ended. Nothing happens if its state was left meanwhile.
+    fn invocation_ended(&mut self, who: Tied, end: Result<Option<C::Event>, String>, cx: &Context<'_, Self>) -> Handled {
+        match self.configuration.release(who) {
+            Some(invoke) => self.end_invocation(invoke, end, cx),
+            None => Ok(()),
+        }
+    }
+
+    fn end_invocation(&mut self, invoke: usize, end: Result<Option<C::Event>, String>, cx: &Context<'_, Self>) -> Handled {
+        let chart = &*cx.params().0.chart;
+        let (output, reason) = match end {
+            Ok(output) => (output, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let end = reason.as_deref().map_or(Ok(output), Err);
+        let step = chart.end_invocation(&mut self.configuration, &mut self.context, (invoke, end), cx.tick(), cx);
+        self.after_step(step, cx)?;
+        Ok(())
     }
 
     /// What follows from a step.
@@ -204,29 +231,6 @@ where
 impl<C: ChartActor + Debug> Debug for Charted<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Charted").field("context", &self.context).field("configuration", &self.configuration).finish()
-    }
-}
-
-impl<C: ChartActor> StateDef<Charting<C>> {
-    /// Spawns a child when the state is entered, and stops it when the state is left, when the chart is done, and
-    /// when the actor fails or stops.
-    ///
-    /// `make` gets a reference to the charted actor: by it the child reports what it did, as an event. That it has stopped,
-    /// and why, comes to [`ChartActor::noticed`].
-    ///
-    /// # Panics
-    ///
-    /// Entering the state panics, which fails the actor, if `A` is not registered.
-    pub fn invoke<A: Actor>(&mut self, make: impl Fn(&C, ActorRef<Charted<C>>) -> A + Send + Sync + 'static) {
-        self.entry().effect(move |context, _, step| {
-            let child = step.spawn(make(context, step.me()));
-            step.bind(child.id());
-        });
-        self.exit().effect(|_, _, step| {
-            if let Some(child) = step.unbind() {
-                step.stop(child);
-            }
-        });
     }
 }
 
@@ -319,13 +323,14 @@ impl<C: ChartActor> Actor for Charted<C> {
     }
 
     fn notified(&mut self, notice: Notice, cx: &Context<'_, Self>) -> Handled {
-        let chart = &*cx.params().0.chart;
-        let tied = match &notice {
-            Notice::Stopped { actor, .. } => self.configuration.release(*actor),
-            _ => None,
-        };
-        let Some(event) = self.context.noticed(&notice, tied.and_then(|state| chart.state(state))) else { return Ok(()) };
-        let step = chart.send(&mut self.configuration, &mut self.context, event, cx.tick(), cx);
+        if let Notice::Stopped { actor, reason } = &notice
+            && let Some(invoke) = self.configuration.release(Tied::Actor(*actor))
+        {
+            let end = if reason.is_normal() { Ok(None) } else { Err(reason.to_string()) };
+            return self.end_invocation(invoke, end, cx);
+        }
+        let Some(event) = self.context.noticed(&notice) else { return Ok(()) };
+        let step = cx.params().0.chart.send(&mut self.configuration, &mut self.context, event, cx.tick(), cx);
         self.after_step(step, cx)?;
         Ok(())
     }
@@ -337,6 +342,9 @@ impl<C: ChartActor> Actor for Charted<C> {
 
     fn started(&mut self, cx: &Context<'_, Self>) -> Handled {
         let chart = &*cx.params().0.chart;
+        chart.check(&self.configuration)?;
+        // Those of one that is resumed belong to another actor.
+        chart.invoke_again(&mut self.configuration, &mut self.context, cx.tick(), cx)?;
         // Does nothing for one that is resumed, whose timers still need a wake.
         let step = chart.start(&mut self.configuration, &mut self.context, cx.tick(), cx);
         self.after_step(step, cx)?;

@@ -1,0 +1,104 @@
+//! What one instance of a document keeps beside its configuration.
+
+use std::sync::Arc;
+
+use super::event::ScxmlEvent;
+use super::value::ScxmlValue;
+
+/// The type of the processor that carries events between SCXML sessions.
+pub(super) const PROCESSOR: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
+
+/// The variables of one instance of an [`ScxmlDocument`](super::ScxmlDocument): a chart's context, or a part of it.
+///
+/// It is plain data: a snapshot holds it, equal histories make equal ones.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ScxmlSession {
+    pub(super) id: Arc<str>,
+    pub(super) name: Arc<str>,
+    /// Those that the document declares come first, in its order.
+    variables: Vec<(Arc<str>, Option<ScxmlValue>)>,
+    /// How many ids of `send` were made up.
+    ids: u32,
+    /// The data of the final state that was entered last.
+    pub(super) output: Option<ScxmlEvent>,
+}
+
+impl ScxmlSession {
+    pub(super) fn new(name: Arc<str>, variables: &[Arc<str>]) -> Self {
+        let variables = variables.iter().map(|name| (name.clone(), None)).collect();
+        Self { id: "session".into(), name, variables, ids: 0, output: None }
+    }
+
+    /// Chooses its id, `_sessionid`: `send` to `#_scxml_` and this id reaches the session itself. Default: `session`.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// The value of a variable: `None` if it has none yet, or there is no such variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&ScxmlValue> {
+        self.variables.iter().find(|(known, _)| &**known == name)?.1.as_ref()
+    }
+
+    /// Sets a variable. Before the start it takes the place of the value that the document gives it.
+    pub fn set(&mut self, name: &str, value: impl Into<ScxmlValue>) {
+        let value = Some(value.into());
+        match self.variables.iter_mut().find(|(known, _)| &**known == name) {
+            Some((_, known)) => *known = value,
+            None => self.variables.push((name.into(), value)),
+        }
+    }
+
+    /// Variables that have a value.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &ScxmlValue)> {
+        self.variables.iter().filter_map(|(name, value)| Some((&**name, value.as_ref()?)))
+    }
+
+    /// All variables, also those without a value yet.
+    #[cfg(feature = "scxml-ecmascript")]
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, Option<&ScxmlValue>)> {
+        self.variables.iter().map(|(name, value)| (&**name, value.as_ref()))
+    }
+
+    /// The value of the declared variable of a number.
+    pub(super) fn declared(&self, at: usize) -> Option<&ScxmlValue> {
+        self.variables.get(at)?.1.as_ref()
+    }
+
+    pub(super) fn set_declared(&mut self, at: usize, value: ScxmlValue) {
+        if let Some(variable) = self.variables.get_mut(at) {
+            variable.1 = Some(value);
+        }
+    }
+
+    /// An id that no `send` of this session had.
+    pub(super) fn next_id(&mut self) -> Arc<str> {
+        self.ids += 1;
+        format!("send.{}", self.ids).into()
+    }
+
+    /// Where events reach it.
+    pub(super) fn location(&self) -> String {
+        format!("#_scxml_{}", self.id)
+    }
+
+    /// `_ioprocessors`.
+    pub(super) fn processors(&self) -> ScxmlValue {
+        let scxml = ScxmlValue::record([("location", ScxmlValue::from(&*self.location()))]);
+        ScxmlValue::record([(PROCESSOR, scxml.clone()), ("scxml", scxml)])
+    }
+}
+
+impl AsRef<Self> for ScxmlSession {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsMut<Self> for ScxmlSession {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
+}
