@@ -63,6 +63,9 @@ pub trait StateDigest {
     fn digest(&self, digester: &mut Digester);
 }
 
+/// Feeds a value of a type that is known to be a [`StateDigest`].
+pub(crate) type DigestOf<T> = fn(&T, &mut Digester);
+
 impl<T: Hash> StateDigest for T {
     fn digest(&self, digester: &mut Digester) {
         self.hash(digester);

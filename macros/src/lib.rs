@@ -1,8 +1,9 @@
-//! The derives of `throng`. Use them from there.
+//! The macros of `throng`. Use them from there.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Error, Fields, Ident, LitStr, Variant, parse_macro_input};
+mod chart_event;
+mod service;
+
+use syn::{DeriveInput, Error, ItemTrait, parse_macro_input};
 
 /// Derives `ChartEvent` for an enum, with an enum of its kinds that has the same name and `Kind` after it.
 ///
@@ -11,65 +12,93 @@ use syn::{Data, DeriveInput, Error, Fields, Ident, LitStr, Variant, parse_macro_
 #[proc_macro_derive(ChartEvent, attributes(event))]
 pub fn chart_event(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+    chart_event::expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-fn expand(input: &DeriveInput) -> Result<TokenStream, Error> {
-    let Data::Enum(data) = &input.data else {
-        return Err(Error::new_spanned(input, "`ChartEvent` is for enums: each variant is a kind of event"));
-    };
-    let event = &input.ident;
-    let visibility = &input.vis;
-    let kind = format_ident!("{event}Kind");
-    let doc = format!("The kinds of [`{event}`].");
-    let variants: Vec<&Ident> = data.variants.iter().map(|variant| &variant.ident).collect();
-    let docs = variants.iter().map(|variant| format!("[`{event}::{variant}`]."));
-    let names = data.variants.iter().map(name).collect::<Result<Vec<_>, _>>()?;
-    for (at, name) in names.iter().enumerate() {
-        if names[..at].iter().any(|earlier| earlier.value() == name.value()) {
-            return Err(Error::new_spanned(name, "two kinds of event have this name"));
-        }
-    }
-    let patterns = data.variants.iter().map(pattern);
-    let (generics, arguments, bounds) = input.generics.split_for_impl();
-    Ok(quote! {
-        #[doc = #doc]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #visibility enum #kind { #(#[doc = #docs] #variants),* }
-
-        impl ::throng::statechart::EventKind for #kind {
-            const NAMES: &'static [&'static str] = &[#(#names),*];
-
-            #[inline]
-            fn index(self) -> usize {
-                self as usize
-            }
-        }
-
-        impl #generics ::throng::statechart::ChartEvent for #event #arguments #bounds {
-            type Kind = #kind;
-
-            #[inline]
-            fn kind(&self) -> #kind {
-                match self { #(Self::#patterns => #kind::#variants),* }
-            }
-        }
-    })
-}
-
-/// The name of a variant's kind.
-fn name(variant: &Variant) -> Result<LitStr, Error> {
-    match variant.attrs.iter().find(|attribute| attribute.path().is_ident("event")) {
-        Some(attribute) => attribute.parse_args(),
-        None => Ok(LitStr::new(&variant.ident.to_string(), variant.ident.span())),
-    }
-}
-
-fn pattern(variant: &Variant) -> TokenStream {
-    let ident = &variant.ident;
-    match variant.fields {
-        Fields::Named(_) => quote!(#ident { .. }),
-        Fields::Unnamed(_) => quote!(#ident(..)),
-        Fields::Unit => quote!(#ident),
-    }
+/// Makes a service of a trait: its methods become messages, and calls of a reference to an actor.
+///
+/// For `trait Account` it makes
+///
+/// - `enum AccountMsg`, one variant a method, which an actor names as its `Msg`; `AccountMsg::dispatch` calls the
+///   method that a message stands for;
+/// - `trait AccountCalls`, with which an `ActorRef` of such an actor and a `Recipient<AccountMsg>` have the methods as
+///   calls: `account.deposit(cx, 5)`.
+///
+/// Docs and `#[cfg]` of a method hold for its variant and its call, too.
+///
+/// # Methods
+///
+/// A method takes `&mut self` or `&self`, then, if it wants it, the context as `cx: &Context<'_, Self>`, then what the
+/// message carries: owned, `Send` values.
+///
+/// | returns | the call |
+/// |---|---|
+/// | nothing | tells |
+/// | `Handled` | tells; an `Err` fails the actor |
+/// | `T` | asks for a `T` |
+/// | `Result<T, ActorFailure>` | asks for a `T`; an `Err` fails the actor, and the asker gets `AskError::NoReply` |
+/// | nothing, and its last parameter is a `ReplyTo<T>` | asks for a `T`, which the method answers when it can |
+///
+/// The two results are known by their names: another name for one of them is an answer like any other.
+///
+/// # Calls
+///
+/// A call takes first what it starts from:
+///
+/// | from | a call that tells gives | a call that asks gives |
+/// |---|---|---|
+/// | a handler: `cx` | nothing | `Asking`: go on with `then` |
+/// | another thread: `&inlet` | `Result<(), TrySendError<_>>`, at once | `PendingReply`: wait, or await |
+/// | the host: `&mut throng` | nothing | |
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use bevy_ecs::component::Component;
+/// use throng::prelude::*;
+/// use throng::service;
+///
+/// #[service]
+/// pub trait Account: Actor {
+///     /// Puts money in.
+///     fn deposit(&mut self, amount: u64);
+///     /// What is in it.
+///     fn balance(&self) -> u64;
+/// }
+///
+/// #[derive(Component)]
+/// struct Savings(u64);
+///
+/// impl Account for Savings {
+///     fn deposit(&mut self, amount: u64) {
+///         self.0 += amount;
+///     }
+///     fn balance(&self) -> u64 {
+///         self.0
+///     }
+/// }
+///
+/// impl Actor for Savings {
+///     type Msg = AccountMsg;
+///     type Params = ();
+///     fn handle(&mut self, msg: AccountMsg, cx: &Context<'_, Self>) -> Handled {
+///         msg.dispatch(self, cx)
+///     }
+/// }
+///
+/// let mut throng = Throng::default();
+/// let savings = throng.spawn(Savings(0));
+/// let inlet = throng.inlet();
+/// savings.deposit(&mut throng, 3);
+/// savings.deposit(&inlet, 4)?;
+/// let balance = savings.balance(&inlet);
+/// throng.tick();
+/// assert_eq!(balance.wait(Duration::from_secs(1))?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[proc_macro_attribute]
+pub fn service(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let item = parse_macro_input!(item as ItemTrait);
+    service::expand(arguments.into(), item).into()
 }

@@ -51,6 +51,9 @@ pub enum AskError {
     /// A handler waited, blocking, for an answer of its own world: the tick would wait for itself.
     #[error("this thread runs a tick of the world that it waits for: a cycle that cannot end; use `cx.ask` in handlers")]
     Cycle,
+    /// The receiver is addressed by key, and its state could not be loaded.
+    #[error("the receiver's saved state could not be loaded; `Throng::store_failures` tells why")]
+    NotLoaded,
 }
 
 /// Where a pending ask is.

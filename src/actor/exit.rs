@@ -117,7 +117,7 @@ pub struct MonitorRef {
 ///
 /// Notices travel in the control lane: they never queue behind user mail and are never dropped for want
 /// of room. They belong to one incarnation, except those of `watch`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Notice {
     /// An exit signal that was trapped.

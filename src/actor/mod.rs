@@ -9,15 +9,18 @@
 
 mod ask;
 mod batch;
+mod calls;
 mod context;
 mod crowd;
 mod exit;
 mod failure;
 mod fate;
+mod keyed;
 mod naming;
 mod nursery;
 mod offload;
 mod outbox;
+mod pinned;
 mod pool;
 mod refs;
 mod returns;
@@ -28,25 +31,32 @@ use bevy_ecs::system::ReadOnlySystemParam;
 
 pub use ask::{AskError, Asking, ReplyTo};
 pub use batch::Batch;
+#[doc(hidden)]
+pub use calls::carried;
+pub use calls::{AskFrom, TellFrom};
 pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
 pub use exit::{ExitReason, MonitorRef, Notice};
 pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
+pub use keyed::{Keyed, KeyedActor, keyed};
 pub use naming::Topic;
 pub use offload::JobError;
 pub use outbox::OutletPort;
+pub use pinned::{Pinned, PinnedError};
 pub use pool::{Pool, Router, Routing};
 pub use refs::{ActorRef, Destination, Recipient};
 
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, GoOn, Outward, PendingAsk, ask, typed};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
+pub(crate) use keyed::{Keep, Knock};
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
-pub(crate) use offload::{Go, Job};
+pub(crate) use offload::{Client, Go, Job};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
+pub(crate) use pinned::Anywhere;
 pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
-pub(crate) use timer::{Load, Timer, TimerSpec};
+pub(crate) use timer::{Load, Routed, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
 ///
@@ -65,6 +75,14 @@ pub trait HasMailbox: Send + Sync + 'static {
 impl<A: Actor> HasMailbox for A {
     type Msg = A::Msg;
 }
+
+/// What the state of an actor must be: a component, which is `Send` and `Sync`, since any worker thread may run it.
+///
+/// Every mutable component is one. What is not `Send` goes into a [`Pinned`]; the name says so where rustc shows no other
+/// hint.
+pub trait SendOrPinned: Component<Mutability = Mutable> {}
+
+impl<T: Component<Mutability = Mutable>> SendOrPinned for T {}
 
 /// Behaviour of an actor; the implementing type is its state, a component of its entity.
 ///
@@ -97,9 +115,10 @@ impl<A: Actor> HasMailbox for A {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an actor",
     label = "this type does not implement `throng::Actor`",
-    note = "an actor is a component (`#[derive(Component)]`) with `impl Actor`, whose `Msg` is one enum"
+    note = "an actor is a component (`#[derive(Component)]`) with `impl Actor`, whose `Msg` is one enum",
+    note = "any thread may run it: what its state holds and is not `Send` goes into a `throng::Pinned`"
 )]
-pub trait Actor: Component<Mutability = Mutable> + Sized {
+pub trait Actor: SendOrPinned + Sized {
     /// The one type of message that this actor handles; usually an enum.
     type Msg: Send + 'static;
 
@@ -119,6 +138,10 @@ pub trait Actor: Component<Mutability = Mutable> + Sized {
     /// Set it to `true` when [`Actor::tick`] is overridden: then every actor of the type is visited once a
     /// tick. Otherwise an actor without mail costs nothing.
     const TICKS: bool = false;
+
+    /// Set it to `true` if the state holds [`Pinned`] values: then everything of these actors runs on the thread that runs
+    /// the tick, one after the other, whatever their number and their mail.
+    const PINNED: bool = false;
 
     /// Handles one message.
     ///

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::ask::{Ticket, ask, typed};
 use super::outbox::Act;
 use super::{Actor, Context, GoOn, Handled};
+use crate::id::Kind;
 use crate::panics;
 
 /// Why a job has no result.
@@ -41,10 +42,18 @@ pub(crate) enum Go {
     Break,
 }
 
-/// A job that a call asked for.
+/// Whom a job is done for.
+pub(crate) enum Client {
+    /// Who asked.
+    Ask(Ticket),
+    /// The keyed actors of a kind: it is about their states.
+    Store(Kind),
+}
+
+/// A job that a call, or the engine, asked for.
 pub(crate) struct Job {
-    pub(crate) ticket: Ticket,
-    /// Gives a `Result<R, JobError>`. Does not panic.
+    pub(crate) client: Client,
+    /// For an ask it gives a `Result<R, JobError>`. Does not panic.
     pub(crate) run: Box<dyn FnOnce(Go) -> Box<dyn Any + Send> + Send>,
 }
 
@@ -114,7 +123,7 @@ impl<A: Actor> Context<'_, A> {
         };
         // It has no time-out of its own: threads know no ticks.
         let key = ask(self, u64::MAX, Some(self.id()), Box::new(go_on));
-        let job = Job { ticket: Ticket::new(key), run: Box::new(run) };
+        let job = Job { client: Client::Ask(Ticket::new(key)), run: Box::new(run) };
         self.outbox().with(|outbox| outbox.act(Act::Job(job)));
     }
 }

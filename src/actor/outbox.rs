@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 
 use super::ask::{Answer, PendingAsk};
 use super::exit::Order;
+use super::keyed::Keep;
 use super::naming::Change;
 use super::offload::Job;
 use super::returns::{Return, take_returns};
@@ -59,6 +60,12 @@ pub(crate) enum Act {
     Answer(Answer),
     /// End an ask, for something that is no deed of a call.
     Return(Return),
+    /// Activate an actor of a kind for a message to its key: a [`Knock`](super::Knock) of that type.
+    Knock(Kind, Box<dyn Any + Send>),
+    /// Do something with a keyed actor's state.
+    Keep(ActorId, Keep),
+    /// Take in what the store of a kind has done.
+    Stored(Kind, Box<dyn Any + Send>),
 }
 
 /// An actor to be stopped when the round ends. Apart from the other deeds, since there may be as many as

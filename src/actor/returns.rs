@@ -144,6 +144,7 @@ pub(crate) fn drop_because<R>(reason: DeadReason, drop: impl FnOnce() -> R) -> R
     let reason = match reason {
         DeadReason::Unknown | DeadReason::NoState => AskError::NoActor,
         DeadReason::Stopped => AskError::Stopped,
+        DeadReason::NotLoaded => AskError::NotLoaded,
         _ => AskError::Undelivered,
     };
     let before = REASON.replace(reason);

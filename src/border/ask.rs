@@ -128,7 +128,7 @@ where
         let outward = Outward(Box::new(move |end| owed.put(typed(end))));
         let key = ask(host, host.tick().saturating_add(ticks), None, Box::new(outward));
         match panics::catch(|| make(ReplyTo::new(key))) {
-            Ok(msg) => to.deliver(host.outbox(), None, msg),
+            Ok(msg) => to.deliver(host.registry(), host.outbox(), None, msg),
             Err(panic) => tracing::warn!(panic, "the message of an ask from outside panicked when it was made"),
         }
     }

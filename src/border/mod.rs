@@ -7,6 +7,7 @@
 //! reader that is too slow loses values, which is counted, and never stops the world.
 
 mod ask;
+mod calls;
 #[cfg(feature = "testkit")]
 mod faults;
 mod inlet;

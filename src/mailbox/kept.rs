@@ -95,6 +95,11 @@ impl<M> KeptMail<M> {
         due.sort_by_key(|entry| std::cmp::Reverse(entry.as_ref().map_or(0, |e| priority(&e.msg))));
     }
 
+    /// All messages, oldest first, and whether each is postponed.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (bool, &Envelope<M>)> {
+        self.entries.iter().enumerate().filter_map(|(at, entry)| Some((at < self.cursor, entry.as_ref()?)))
+    }
+
     /// Messages, postponed ones included.
     pub(crate) fn len(&self) -> usize {
         self.len

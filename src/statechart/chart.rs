@@ -47,6 +47,8 @@ pub struct Chart<M: Model> {
     pub(super) histories: usize,
     /// Some state keeps events for later.
     pub(super) defers: bool,
+    /// Some guard may fail.
+    pub(super) attempts: bool,
     /// The order of activation can matter.
     pub(super) ordered: bool,
     pub(super) semantics: Semantics,

@@ -40,21 +40,22 @@ pub(super) enum GuardTree<M: Model, S> {
     Labelled(Named, Box<Self>),
 }
 
+impl<M: Model, S> GuardTree<M, S> {
+    /// Whether an event may come of it.
+    pub(super) fn may_fail(&self) -> bool {
+        match self {
+            Self::Attempt(_) => true,
+            Self::Test(_) | Self::In(_) => false,
+            Self::All(guards) | Self::Any(guards) => guards.iter().any(Self::may_fail),
+            Self::Not(guard) | Self::Labelled(_, guard) => guard.may_fail(),
+        }
+    }
+}
+
 impl<M: Model> Guard<M> {
     /// Holds if the function says so. It must be pure: how often it is called is not defined.
     pub fn test(test: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> bool + Send + Sync + 'static) -> Self {
         Self(GuardTree::Test(Box::new(test)))
-    }
-
-    /// Gives the guard a name, by which pictures and exports show it. Without one they show what it is combined of, and
-    /// of a function only that there is one.
-    #[must_use]
-    pub fn named(self, name: &str) -> Self {
-        self.labelled(Named { name: name.to_owned(), params: None })
-    }
-
-    pub(super) fn labelled(self, label: Named) -> Self {
-        Self(GuardTree::Labelled(label, Box::new(self.0)))
     }
 
     /// As [`Guard::test`], for a function that asks for active states, too, and may fail. Then the guard does not hold, and
@@ -92,6 +93,17 @@ impl<M: Model> Guard<M> {
         attempt: impl Fn(&M::Context, &Trigger<'_, M::Event>, &ActiveStates<'_, M>) -> Result<bool, M::Event> + Send + Sync + 'static,
     ) -> Self {
         Self(GuardTree::Attempt(Box::new(attempt)))
+    }
+
+    /// Gives the guard a name, by which pictures and exports show it. Without one they show what it is combined of, and
+    /// of a function only that there is one.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        self.labelled(Named { name: name.to_owned(), params: None })
+    }
+
+    pub(super) fn labelled(self, label: Named) -> Self {
+        Self(GuardTree::Labelled(label, Box::new(self.0)))
     }
 
     /// Holds while the state is active.

@@ -23,7 +23,8 @@ pub(super) struct Sight<'a, M: Model> {
     pub(super) context: &'a M::Context,
     pub(super) trigger: &'a Trigger<'a, M::Event>,
     pub(super) active: M::Set,
-    pub(super) faults: &'a Faults<M::Event>,
+    /// Where guards that fail leave what they want; `None` where that is not of interest.
+    pub(super) faults: Option<&'a Faults<M::Event>>,
 }
 
 /// What guards that failed want to be raised, in the order in which they did.
@@ -107,7 +108,9 @@ impl<M: Model> Sight<'_, M> {
             GuardTree::Attempt(attempt) => {
                 let states = ActiveStates { chart: self.chart, active: self.active };
                 attempt(self.context, self.trigger, &states).unwrap_or_else(|fault| {
-                    self.faults.borrow_mut().push(fault);
+                    if let Some(faults) = self.faults {
+                        faults.borrow_mut().push(fault);
+                    }
                     false
                 })
             }

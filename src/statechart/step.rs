@@ -94,13 +94,12 @@ impl<M: Model> Chart<M> {
         let kind = event.kind().index();
         let handlers = active.and(self.handlers[kind]);
         let state = handlers.first()?;
-        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
+        // Guards that may fail are asked by those who raise what they want.
+        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) || self.attempts {
             return None;
         }
-        let faults = Faults::default();
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: &faults };
-        // Where a guard fails, it is asked again by those who raise what it wants.
-        sight.enabled(self.candidates(kind, state)).filter(|_| faults.borrow().is_empty())
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
+        sight.enabled(self.candidates(kind, state))
     }
 
     /// The next states where a transition does nothing but change them: the way of most events in charts that are
@@ -132,8 +131,7 @@ impl<M: Model> Chart<M> {
             return false;
         }
         let mut picks = Picks::new();
-        let faults = Faults::default();
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: &faults };
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
         sight.select(kind, active.and(self.handlers[kind]), &mut picks);
         self.keeps(active, kind, &picks)
     }
@@ -363,7 +361,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {
-        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active, faults: &self.faults }
+        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active, faults: Some(&self.faults) }
     }
 
     /// Raises what guards want that failed.

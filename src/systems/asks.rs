@@ -162,6 +162,13 @@ impl Hub {
         self.outboxes.iter_mut().flat_map(|outbox| outbox.get_mut().asks.iter())
     }
 
+    /// Who of a kind waits for the end of an ask, or of a job.
+    pub(super) fn askers(&mut self, kind: Kind) -> HashSet<ActorId> {
+        let over: Vec<ActorId> = self.asks.ended.iter().chain(&self.asks.stalled).map(|ask| ask.asker).collect();
+        let pending = self.all_asks().filter_map(|(_, ask)| ask.asker);
+        pending.chain(over).filter(|asker| asker.kind() == kind).collect()
+    }
+
     fn pending_asks(&mut self) -> usize {
         self.outboxes.iter_mut().map(|outbox| outbox.get_mut().asks.len()).sum()
     }
@@ -189,7 +196,7 @@ impl Engine {
             match act {
                 Act::Answer(answer) => self.hub.end_ask(answer.ticket.redeem(), Some(answer.from), Ok(answer.value)),
                 Act::Return(back) => self.hub.end_ask(back.key, None, back.end),
-                Act::Emit { .. } | Act::Change(_) | Act::Job(_) => {}
+                _ => {}
             }
         }
     }

@@ -28,7 +28,7 @@ use crate::actor::{
     Actor, ActorFailure, Batch, Context, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice, Signal, Turn, Undelivered,
     Wish, drop_because,
 };
-use crate::digest::Digester;
+use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
 use crate::id::ActorId;
 use crate::mailbox::DeadReason;
@@ -75,6 +75,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
         None
     }
 
+    /// The rules by which actors are restarted for which there is a way to make fresh state.
+    fn restart_rules(&self) -> Option<(RestartIntensity, bool)> {
+        None
+    }
+
     /// Starts an incarnation: a newborn, or fresh state in place of the old. `fresh` makes the state, else the
     /// actor's own factory.
     fn begin(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _id: ActorId, _with: Beginning<'_>) -> Start {
@@ -106,6 +111,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
 
     /// Feeds an actor's state to a digest.
     fn digest(&self, _world: &World, _entity: Entity, _digester: &mut Digester) {}
+
+    /// How kept mail is fed to a digest.
+    fn digest_of_mail(&self) -> Option<DigestOf<A::Msg>> {
+        None
+    }
 }
 
 /// What an incarnation begins with.
@@ -394,7 +404,11 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     }
 
     fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
-        self.factory(id).map(|_| (self.config.restart, self.config.keep_mailbox))
+        self.factory(id).and_then(|_| self.restart_rules())
+    }
+
+    fn restart_rules(&self) -> Option<(RestartIntensity, bool)> {
+        Some((self.config.restart, self.config.keep_mailbox))
     }
 
     fn begin(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, id: ActorId, with: Beginning<'_>) -> Start {
@@ -477,6 +491,10 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
         if let (Some(digest), Some(state)) = (self.config.digest, world.get::<A>(entity)) {
             digest(state, digester);
         }
+    }
+
+    fn digest_of_mail(&self) -> Option<DigestOf<A::Msg>> {
+        self.config.digest_mail
     }
 }
 
@@ -631,6 +649,8 @@ fn report_mishaps<A>(hub: &mut Hub, id: ActorId, mishaps: impl IntoIterator<Item
 struct ActorCrew;
 
 impl<A: Actor> Crew<A, &'static mut A> for ActorCrew {
+    const PINNED: bool = A::PINNED;
+
     type Local = SystemState<A::Params>;
 
     unsafe fn work(&self, local: &mut Self::Local, world: UnsafeWorldCell<'_>, turn: Turn<'_>, shift: Shift<'_, '_, A, &'static mut A>) {

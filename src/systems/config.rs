@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::actor::Actor;
-use crate::digest::{Digester, StateDigest};
+use crate::digest::{DigestOf, StateDigest};
 use crate::id::ActorId;
 use crate::mailbox::MailboxConfig;
 use crate::supervision::RestartIntensity;
@@ -40,7 +40,8 @@ pub struct ActorConfig<A: Actor> {
     pub(crate) fresh: Option<Fresh<A>>,
     pub(crate) restart: RestartIntensity,
     pub(crate) keep_mailbox: bool,
-    pub(crate) digest: Option<fn(&A, &mut Digester)>,
+    pub(crate) digest: Option<DigestOf<A>>,
+    pub(crate) digest_mail: Option<DigestOf<A::Msg>>,
 }
 
 impl<A: Actor> ActorConfig<A> {
@@ -48,7 +49,14 @@ impl<A: Actor> ActorConfig<A> {
     /// actors that were spawned with a way to make fresh state; the mailbox is kept over restarts.
     #[must_use]
     pub fn new() -> Self {
-        Self { mailbox: MailboxConfig::default(), fresh: None, restart: RestartIntensity::default(), keep_mailbox: true, digest: None }
+        Self {
+            mailbox: MailboxConfig::default(),
+            fresh: None,
+            restart: RestartIntensity::default(),
+            keep_mailbox: true,
+            digest: None,
+            digest_mail: None,
+        }
     }
 
     /// Sets the mailboxes.
@@ -89,6 +97,17 @@ impl<A: Actor> ActorConfig<A> {
         self.digest = Some(A::digest);
         self
     }
+
+    /// Takes the content of mail that is kept in these actors' mailboxes into the world's digest. Costs messages
+    /// nothing.
+    #[must_use]
+    pub fn digest_mail(mut self) -> Self
+    where
+        A::Msg: StateDigest,
+    {
+        self.digest_mail = Some(A::Msg::digest);
+        self
+    }
 }
 
 impl<A: Actor> Default for ActorConfig<A> {
@@ -105,6 +124,7 @@ impl<A: Actor> fmt::Debug for ActorConfig<A> {
             .field("restart", &self.restart)
             .field("keep_mailbox", &self.keep_mailbox)
             .field("digest", &self.digest.is_some())
+            .field("digest_mail", &self.digest_mail.is_some())
             .finish()
     }
 }

@@ -15,6 +15,7 @@ use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::jobs::JobMode;
 use super::keeper::{Keeper, Runner};
+use super::keyed::KeyedTypes;
 use super::lives::{LifeStep, Lives};
 use super::pools::Grow;
 use super::tick::WakeList;
@@ -222,6 +223,7 @@ pub(crate) struct Engine {
     pub(super) pool_makers: Vec<Grow>,
     /// Jobs for outside the tick, in order.
     pub(crate) jobs: Vec<Job>,
+    pub(super) keyed: KeyedTypes,
 }
 
 /// The engine's place in the world; empty while it is at work.
@@ -254,6 +256,7 @@ impl Engine {
             dead_letters: Vec::new(),
             pool_makers: Vec::new(),
             jobs: Vec::new(),
+            keyed: KeyedTypes::default(),
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();
@@ -368,7 +371,7 @@ impl Engine {
         ActorRefs::new(batches.flatten())
     }
 
-    fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
+    pub(super) fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
         if births.is_empty() {
             return;
         }
@@ -411,11 +414,16 @@ impl Engine {
     pub(crate) fn is_idle(&mut self, world: &World) -> bool {
         self.gather_desk();
         let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
-        self.is_quiet() && self.desk.is_empty() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
+        self.is_quiet()
+            && self.desk.is_empty()
+            && !due
+            && !self.waits_for_stores()
+            && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
 
     /// Stops all actors; mail that is left becomes dead letters.
     pub(crate) fn shut_down(&mut self, world: &mut World) {
+        self.close_keyed();
         self.stop_all(world);
         self.hub.round = 0;
         self.run_round(world, false);
@@ -456,7 +464,7 @@ impl Engine {
     }
 
     /// Digests all that the next tick depends on.
-    pub(crate) fn digest(&mut self, world: &World) -> u64 {
+    pub(crate) fn digest(&mut self, world: &mut World) -> u64 {
         use std::hash::{Hash, Hasher};
         self.gather();
         let mut digester = Digester::default();
@@ -467,6 +475,7 @@ impl Engine {
         self.lives.digest(&mut digester);
         self.hub.digest_asks(&mut digester);
         self.digest_registry(&mut digester);
+        self.digest_keyed(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

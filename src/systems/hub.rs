@@ -155,10 +155,10 @@ impl Hub {
         }
     }
 
-    /// The host's outbox: what is written here goes out with the next round.
-    pub(crate) fn host(&mut self) -> &OutboxCell {
+    /// The registry, and the host's outbox: what is written there goes out with the next round.
+    pub(crate) fn host(&mut self) -> (&Registry, &OutboxCell) {
         self.outboxes[0].get_mut().begin();
-        &self.outboxes[0]
+        (&self.registry, &self.outboxes[0])
     }
 
     /// Whether one more line may be logged in this tick.

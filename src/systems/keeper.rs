@@ -19,7 +19,7 @@ use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, MailStats, MailboxConfig};
 use crate::panics;
-use crate::supervision::{Start, Verdict};
+use crate::supervision::{RestartIntensity, Start, Verdict};
 use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
@@ -30,7 +30,7 @@ pub(crate) trait Runner: Send {
     fn entity(&self, id: ActorId) -> Option<Entity>;
     fn live(&self) -> usize;
     fn stats(&mut self) -> MailStats;
-    fn digest(&mut self, world: &World, digester: &mut Digester);
+    fn digest(&mut self, world: &mut World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
     fn take_births(&mut self, outbox: &mut Outbox);
@@ -98,6 +98,13 @@ impl<A: HasMailbox> Keeper<A> {
     /// Gives one actor mailbox settings of its own; `false` if it does not live.
     pub(crate) fn configure(&self, world: &mut World, id: ActorId, config: MailboxConfig<A::Msg>) -> bool {
         self.with_held(world, id, |held| held.config = Some(Box::new(config))).is_some()
+    }
+
+    /// Notes a failure: whether the actor may be restarted by these rules, and whether it keeps its mail then.
+    pub(super) fn may_restart(&self, world: &mut World, tick: u64, id: ActorId, rules: Option<(RestartIntensity, bool)>) -> Option<bool> {
+        let (intensity, keep_mailbox) = rules?;
+        let verdict = self.with_held(world, id, |held| intensity.decide(&mut held.restarts, tick));
+        (verdict == Some(Verdict::Restart)).then_some(keep_mailbox)
     }
 
     /// Lets an actor run on that was restarted in place.
@@ -169,11 +176,17 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.stats()
     }
 
-    fn digest(&mut self, world: &World, digester: &mut Digester) {
+    fn digest(&mut self, world: &mut World, digester: &mut Digester) {
         use std::hash::Hash;
+        let content = self.behaviour.digest_of_mail();
         for (id, entity) in self.roster.slots.iter() {
             id.hash(digester);
             self.behaviour.digest(world, entity, digester);
+            if let Some(mut cell) = world.get_mut::<Mailbox<A>>(entity)
+                && let Some(held) = cell.bypass_change_detection().held_mut().as_deref().filter(|held| !held.is_idle())
+            {
+                held.digest(content, digester);
+            }
         }
         let stats = self.roster.stats();
         (stats.sent, stats.handled, stats.failed, stats.queued, stats.dead_by_reason).hash(digester);
@@ -272,6 +285,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
                 hub.family.remove(id);
                 hub.ended += 1;
                 hub.registry.names.release(id);
+                hub.registry.keys.release(id);
                 hub.nurseries[self.roster.kind as usize].free(id);
                 gone.push((id, entity));
             }
@@ -294,6 +308,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
             hub.family.remove(id);
             hub.ended += 1;
             hub.registry.names.release(id);
+            hub.registry.keys.release(id);
             hub.nurseries[self.roster.kind as usize].free(id);
             self.behaviour.forget(id);
         }
@@ -302,12 +317,8 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict {
-        let Some((intensity, keep_mailbox)) = self.behaviour.restarts(id) else { return Verdict::GiveUp };
-        let tick = hub.tick;
-        let verdict = self.with_held(world, id, |held| intensity.decide(&mut held.restarts, tick));
-        if verdict != Some(Verdict::Restart) {
-            return Verdict::GiveUp;
-        }
+        let rules = self.behaviour.restarts(id);
+        let Some(keep_mailbox) = self.may_restart(world, hub.tick, id, rules) else { return Verdict::GiveUp };
         hub.forget_asks(id);
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {

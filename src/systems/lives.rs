@@ -185,8 +185,9 @@ impl Lives {
         self.wheel.next_due()
     }
 
-    /// Feeds supervisors and what is put off. Ties are not seen.
+    /// Feeds supervisors, ties and what is put off.
     pub(super) fn digest(&self, digester: &mut Digester) {
+        self.ties.digest(digester);
         self.nodes.iter().flatten().for_each(|node| node.digest(digester));
         (self.wheel.next_due(), self.wheel.len(), &self.turns, &self.hearers).hash(digester);
     }

@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 use super::hub::{Hub, Sharing};
 use super::lens::Lens;
 use super::shift::Shift;
-use crate::actor::{AtWork, HasMailbox, OutboxCell, Turn, TurnEnv};
+use crate::actor::{Anywhere, AtWork, HasMailbox, OutboxCell, Turn, TurnEnv};
 use crate::id::ActorId;
 use crate::mailbox::MailboxConfig;
 use crate::world::{Job, Roster, Scratch, SlotTable};
@@ -35,6 +35,9 @@ const SHARE_MESSAGES: usize = 4_096;
 
 /// Whoever handles the mail: makes a worker's receiver and sets it to work.
 pub(crate) trait Crew<A: HasMailbox, D: QueryData>: Sync {
+    /// Whether all of it runs on the thread that runs the tick.
+    const PINNED: bool = false;
+
     /// What each worker keeps from pass to pass.
     type Local: Send;
 
@@ -97,6 +100,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
     let ticks = std::mem::take(&mut roster.ticks);
     let messages: usize = jobs.iter().map(|job| job.messages).sum();
     let shared = jobs.len() > 1
+        && !C::PINNED
         && match hub.sharing {
             Sharing::Auto => hub.pool.is_some() && (messages >= SHARE_MESSAGES || ticks || has_shouts(&jobs)),
             Sharing::Never => false,
@@ -214,6 +218,7 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
     unsafe fn work(&self, world: UnsafeWorldCell<'_>, claim: &mut Claim<'_, A, C::Local>, before: &[AtomicBool]) {
         let Claim { first, jobs, outbox, scratch, local } = claim;
         let _at_work = AtWork::begin(self.env.world);
+        let _anywhere = (!C::PINNED).then(Anywhere::begin);
         let nobody = ActorId::new(0, 0, 1);
         let first = *first;
         let turn = Turn::new(outbox, self.env, before, nobody);

@@ -59,6 +59,7 @@ impl Engine {
         }
         self.carry_out(world, acts);
         self.carry_out_stops(world, &stops);
+        self.activate(world);
         self.log_dead();
         self.hub.take_returns();
         self.gather();
@@ -190,6 +191,7 @@ impl Engine {
                 Act::Emit { port, value } => self.emitted.push((port, value)),
                 Act::Change(change) => self.change(change),
                 Act::Job(job) => self.jobs.push(job),
+                Act::Knock(..) | Act::Keep(..) | Act::Stored(..) => self.heed_keyed(act),
                 Act::Answer(_) | Act::Return(_) => unreachable!("invariant: taken out above"),
             }
         }

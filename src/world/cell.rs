@@ -18,6 +18,7 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +30,7 @@ use bevy_ecs::world::DeferredWorld;
 
 use super::History;
 use crate::actor::HasMailbox;
+use crate::digest::{DigestOf, Digester};
 use crate::id::ActorId;
 use crate::mailbox::{Envelope, KeptMail, MailboxConfig};
 
@@ -90,7 +92,7 @@ impl<M> Default for Held<M> {
 impl<M> Held<M> {
     /// Whether the actor takes its mail like one that holds nothing.
     fn is_open(&self) -> bool {
-        self.kept.is_empty() && self.parked.is_empty() && self.muted == 0 && self.life == Life::Running && self.config.is_none()
+        self.is_at_rest() && self.config.is_none()
     }
 
     /// Whether nothing would be lost without the box.
@@ -98,9 +100,26 @@ impl<M> Held<M> {
         self.is_open() && self.restarts.is_empty()
     }
 
+    /// Whether the actor runs and has nothing to do.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.kept.is_empty() && self.parked.is_empty() && self.muted == 0 && self.life == Life::Running
+    }
+
     /// Whether the actor may take kept mail. A muted actor may not, unless it is full itself.
     pub(crate) fn may_run(&self, capacity: usize) -> bool {
         self.life == Life::Running && (self.muted == 0 || self.kept.len() >= capacity || !self.parked.is_empty())
+    }
+
+    /// Feeds what later rounds depend on: of messages their senders and, if it is known how, their content.
+    pub(crate) fn digest(&self, content: Option<DigestOf<M>>, digester: &mut Digester) {
+        (self.muted, self.life == Life::Failed, &self.restarts, self.parked_from_outside).hash(digester);
+        let parked = self.parked.iter().map(|envelope| (false, envelope));
+        for (is_postponed, envelope) in self.kept.iter().chain(parked) {
+            (is_postponed, envelope.from).hash(digester);
+            if let Some(content) = content {
+                content(&envelope.msg, digester);
+            }
+        }
     }
 
     /// Messages in it.

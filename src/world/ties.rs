@@ -10,7 +10,7 @@
 //! 1. Every relation is noted at both ends: links, monitors with the monitored, watchers with the watched.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasherDefault, Hash};
 
 use crate::actor::{ExitReason, MonitorRef, Notice};
 use crate::digest::Digester;
@@ -18,7 +18,7 @@ use crate::id::ActorId;
 use crate::wheel::TimerKey;
 
 /// An actor that takes its time to end.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Leaving {
     pub(crate) reason: ExitReason,
     /// When its time is over; none if only a kill ends it.
@@ -26,7 +26,7 @@ pub(crate) struct Leaving {
 }
 
 /// The ties of one address.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub(crate) struct Tie {
     pub(crate) traps: bool,
     pub(crate) holds: bool,
@@ -92,6 +92,13 @@ impl Ties {
 
     pub(crate) fn entry(&mut self, id: ActorId) -> &mut Tie {
         self.ties.entry(id).or_default()
+    }
+
+    /// Feeds all ties, in the order of ids.
+    pub(crate) fn digest(&self, digester: &mut Digester) {
+        let mut ties: Vec<_> = self.ties.iter().collect();
+        ties.sort_unstable_by_key(|&(id, _)| *id);
+        ties.hash(digester);
     }
 
     /// Drops an entry that holds nothing.

@@ -1,12 +1,14 @@
 //! G2: the same inputs and seed give the same digests and the same output on any number of threads.
 
+use std::hash::Hash;
+
 use bevy_ecs::component::Component;
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;
 use rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use throng::prelude::*;
-use throng::{ActorFailure, Batch, Undelivered};
+use throng::{ActorFailure, Batch, Digester, StateDigest, Undelivered};
 
 use crate::support::*;
 
@@ -26,6 +28,12 @@ pub(crate) struct Deed {
     n: u32,
     hops: u32,
     web: Web,
+}
+
+impl StateDigest for Deed {
+    fn digest(&self, digester: &mut Digester) {
+        (self.n, self.hops).hash(digester);
+    }
 }
 
 impl Deed {
@@ -188,17 +196,18 @@ impl Model {
         fn restarts() -> RestartIntensity {
             RestartIntensity { intensity: 4, period_ticks: 10 }
         }
-        let bees = ActorConfig::<Bee>::new().fresh(|id| Bee(id.to_bits())).restart(restarts()).digest();
+        let bees = ActorConfig::<Bee>::new().fresh(|id| Bee(id.to_bits())).restart(restarts()).digest().digest_mail();
         throng.register_with(bees).unwrap();
         let bounce = MailboxConfig::new(3).unwrap().overflow(Overflow::Bounce);
-        let birds = ActorConfig::<Bird>::new().mailbox(bounce).fresh(|_| Bird(1)).digest();
+        let birds = ActorConfig::<Bird>::new().mailbox(bounce).fresh(|_| Bird(1)).digest().digest_mail();
         throng.register_with(birds).unwrap();
         let picky =
             MailboxConfig::new(5).unwrap().overflow(Overflow::DropOldest).budget(2).unwrap().priority(|deed: &Deed| (deed.n % 3) as u8);
-        let cats = ActorConfig::<Cat>::new().mailbox(picky).fresh(|_| Cat(2)).drop_mailbox_on_restart().restart(restarts()).digest();
+        let cats =
+            ActorConfig::<Cat>::new().mailbox(picky).fresh(|_| Cat(2)).drop_mailbox_on_restart().restart(restarts()).digest().digest_mail();
         throng.register_with(cats).unwrap();
         let tiny = MailboxConfig::new(2).unwrap();
-        let rocks = ActorConfig::<Rock>::new().mailbox(tiny).fresh(|_| Rock(3)).digest();
+        let rocks = ActorConfig::<Rock>::new().mailbox(tiny).fresh(|_| Rock(3)).digest().digest_mail();
         throng.register_with(rocks).unwrap();
         let bees = throng.spawn_many((0..20_000).map(Bee)).to_vec();
         let birds = throng.spawn_many((0..BLOCK as u64 + 300).map(Bird)).to_vec();
@@ -293,6 +302,59 @@ fn a_world_of_little_mail_is_the_same() {
 #[test]
 fn a_dense_world_is_the_same() {
     compare(3, 3, 8_000);
+}
+
+/// A mailbox that keeps all it gets but the first message of a tick.
+fn keeper(throng: &mut Throng) -> ActorRef<Cat> {
+    let slow = MailboxConfig::unbounded().budget(1).unwrap();
+    throng.register_with(ActorConfig::<Cat>::new().mailbox(slow).digest().digest_mail()).unwrap();
+    throng.spawn(Cat(0))
+}
+
+#[test]
+fn digests_see_what_is_kept() {
+    let digest = |kept: [u32; 2]| {
+        let mut throng = Throng::new(ThrongOptions::new().rounds_max(1));
+        let cat = keeper(&mut throng);
+        let web = Web { bees: &[], birds: &[], cats: &[], rocks: &[], port: throng.outlet(1).0 };
+        throng.tell_many([0, kept[0], kept[1]].map(|n| (cat, Deed { n, hops: 0, web })));
+        throng.tick();
+        assert_eq!(throng.stats().mail.queued, 2);
+        throng.digest()
+    };
+    assert_eq!(digest([1, 2]), digest([1, 2]));
+    assert_ne!(digest([1, 2]), digest([1, 3]), "content");
+    assert_ne!(digest([1, 2]), digest([2, 1]), "order");
+}
+
+#[test]
+fn digests_see_ties() {
+    let digest = |tie: fn(&Context<'_, Probe<0>>, ActorId)| {
+        let mut throng = Throng::default();
+        let (a, b) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<0>::default()));
+        throng.tell(
+            a,
+            act(move |_, cx| {
+                tie(cx, b.id());
+                Ok(())
+            }),
+        );
+        throng.tick();
+        throng.digest()
+    };
+    let digests = [
+        digest(|_, _| ()),
+        digest(|cx, b| cx.link(b)),
+        digest(|cx, b| {
+            let _ = cx.monitor(b);
+        }),
+        digest(|cx, b| cx.watch(b)),
+        digest(|cx, _| cx.trap_exit(true)),
+    ];
+    for (at, one) in digests.iter().enumerate() {
+        assert!(digests[..at].iter().all(|other| other != one), "{at} of {digests:?}");
+    }
+    assert_eq!(digests[1], digest(|cx, b| cx.link(b)));
 }
 
 #[test]

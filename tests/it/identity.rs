@@ -109,18 +109,8 @@ fn mail_on_its_way_does_not_reach_the_next_holder() {
 #[test]
 fn a_reference_never_reaches_another_type() {
     #[derive(Component, Default)]
-    struct Left(u32);
-    #[derive(Component, Default)]
-    struct Right(u32);
-    impl Actor for Left {
-        type Msg = u32;
-        type Params = ();
-        fn handle(&mut self, n: u32, _: &Context<'_, Self>) -> Handled {
-            self.0 += n;
-            Ok(())
-        }
-    }
-    impl Actor for Right {
+    struct Adder<const N: usize>(u32);
+    impl<const N: usize> Actor for Adder<N> {
         type Msg = u32;
         type Params = ();
         fn handle(&mut self, n: u32, _: &Context<'_, Self>) -> Handled {
@@ -130,9 +120,9 @@ fn a_reference_never_reaches_another_type() {
     }
     everywhere(|options| {
         let mut throng = Throng::new(options.clone());
-        let left = throng.spawn(Left(0));
+        let left = throng.spawn(Adder::<0>(0));
         let mut other = Throng::new(options);
-        let right = other.spawn(Right(0));
+        let right = other.spawn(Adder::<1>(0));
         other.tell(left, 5);
         other.tell(left.recipient::<u32>(), 5);
         settle_all(&mut other);
@@ -223,21 +213,26 @@ fn the_host_despawns_an_actor_with_kept_mail() {
     }
 }
 
+fn parent_of_three(throng: &mut Throng) -> ActorRef<Probe<0>> {
+    let parent = throng.spawn(Probe::<0>::default());
+    throng.tell(
+        parent,
+        act(|_, cx| {
+            (0..3).for_each(|_| {
+                cx.spawn(Probe::<0>::default());
+            });
+            Ok(())
+        }),
+    );
+    settle_all(throng);
+    parent
+}
+
 #[test]
 fn the_host_despawns_a_parent() {
     everywhere(|options| {
         let mut throng = fresh(options);
-        let parent = throng.spawn(Probe::<0>::default());
-        throng.tell(
-            parent,
-            act(|_, cx| {
-                (0..3).for_each(|_| {
-                    cx.spawn(Probe::<0>::default());
-                });
-                Ok(())
-            }),
-        );
-        settle_all(&mut throng);
+        let parent = parent_of_three(&mut throng);
         let entity = throng.entity(parent.id()).unwrap();
         throng.world_mut().despawn(entity);
         throng.tick();
@@ -249,20 +244,9 @@ fn the_host_despawns_a_parent() {
 fn the_host_despawns_a_child() {
     everywhere(|options| {
         let mut throng = fresh(options);
-        let parent = throng.spawn(Probe::<0>::default());
-        throng.tell(
-            parent,
-            act(|_, cx| {
-                (0..3).for_each(|_| {
-                    cx.spawn(Probe::<0>::default());
-                });
-                Ok(())
-            }),
-        );
-        settle_all(&mut throng);
-        let child = throng.world_mut().query::<(bevy_ecs::entity::Entity, &throng::Mailbox<Probe<0>>)>();
-        let mut child = child;
-        let (entity, _) = child.iter(throng.world()).nth(2).unwrap();
+        let parent = parent_of_three(&mut throng);
+        let child = all_of::<Probe<0>>(&mut throng)[2];
+        let entity = throng.entity(child.id()).unwrap();
         throng.world_mut().despawn(entity);
         throng.stop(parent);
         throng.tick();

@@ -166,6 +166,15 @@ impl<const N: usize> Actor for Probe<N> {
     }
 }
 
+/// All actors of a type, in the order of their ids.
+pub(crate) fn all_of<A: Actor>(throng: &mut Throng) -> Vec<ActorRef<A>> {
+    let world = throng.world_mut();
+    let mut query = world.query::<&throng::Mailbox<A>>();
+    let mut ids: Vec<ActorId> = query.iter(world).map(throng::Mailbox::actor_id).collect();
+    ids.sort_unstable();
+    ids.into_iter().filter_map(|id| throng.actor_ref(id)).collect()
+}
+
 /// The notes that an actor of a world has handled.
 pub(crate) fn numbers<const N: usize>(throng: &mut Throng, actor: ActorRef<Probe<N>>) -> Vec<u32> {
     throng.state(actor).map(Probe::numbers).expect("the actor lives")
