@@ -4,8 +4,8 @@
 //! call fails, the note is taken back with it, so the books never hold what did not happen; a restarted account learns from
 //! them what it has. One that fails too often is closed.
 //!
-//! A transfer is two calls of two actors, either of which may fail: its clerk takes the money from one account and brings it
-//! to the other. If it cannot be brought there it is returned; if that fails too, it is held by the branch, until somebody
+//! A transfer is two calls of two actors, either of which may fail: its clerk takes the money from one account, awaits it,
+//! and brings it to the other. If it cannot be brought there it is returned; if that fails too, it is held by the branch, until somebody
 //! asks for it. After every tick the money in the books, held and under way is counted: it is what it was in the beginning.
 //!
 //! `cargo run --release --example bank -- --accounts 100000 --transfers 2000000`
@@ -23,7 +23,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand_core::RngCore;
 use thiserror::Error;
 use throng::prelude::*;
-use throng::{ActorRefs, service};
+use throng::{ActorRefs, This, service};
 
 /// Moves money between accounts that fail, and counts it.
 #[derive(Clone, Debug, Parser)]
@@ -229,8 +229,8 @@ impl Outcomes {
 /// What the bank asks of clerks.
 #[service]
 trait Clerk: Actor {
-    /// Makes one transfer.
-    fn transfer(&mut self, cx: &Context<'_, Self>);
+    /// Makes one transfer, from beginning to end before the next.
+    async fn transfer(this: This<Self>);
 }
 
 #[derive(Component)]
@@ -243,48 +243,33 @@ impl Teller {
     fn pick(&self, cx: &Context<'_, Self>) -> Target {
         self.bank.target(cx.rng().next_u32() % self.bank.accounts.len() as u32)
     }
+}
 
-    fn bring(&mut self, cx: &Context<'_, Self>, from: Target, to: Target, amount: u64) {
-        self.outcomes.under_way += amount;
-        to.account.deposit(cx, amount).then(move |clerk, deposited, cx| {
-            match deposited {
-                Ok(_) => {
-                    clerk.outcomes.done += 1;
-                    clerk.outcomes.under_way -= amount;
-                }
-                Err(_) => clerk.give_back(cx, from, amount),
-            }
-            Ok(())
-        });
+/// Takes money from one account to the other; what became of it.
+async fn transfer(this: This<Teller>, from: Target, to: Target, amount: u64) -> fn(&mut Outcomes) -> &mut u64 {
+    match from.account.withdraw(this, amount).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(Short)) => return |outcomes| &mut outcomes.refused,
+        Err(_) => return |outcomes| &mut outcomes.failed,
     }
-
-    fn give_back(&self, cx: &Context<'_, Self>, from: Target, amount: u64) {
-        from.account.deposit(cx, amount).then(move |clerk, deposited, cx| {
-            match deposited {
-                Ok(_) => clerk.outcomes.returned += 1,
-                Err(_) => {
-                    from.branch.hold(cx, from.number, amount);
-                    clerk.outcomes.held += 1;
-                }
-            }
-            clerk.outcomes.under_way -= amount;
-            Ok(())
-        });
-    }
+    this.with(|clerk, _| clerk.outcomes.under_way += amount);
+    let outcome: fn(&mut Outcomes) -> &mut u64 = if to.account.deposit(this, amount).await.is_ok() {
+        |outcomes| &mut outcomes.done
+    } else if from.account.deposit(this, amount).await.is_ok() {
+        |outcomes| &mut outcomes.returned
+    } else {
+        from.branch.hold(this, from.number, amount);
+        |outcomes| &mut outcomes.held
+    };
+    this.with(|clerk, _| clerk.outcomes.under_way -= amount);
+    outcome
 }
 
 impl Clerk for Teller {
-    fn transfer(&mut self, cx: &Context<'_, Self>) {
-        let (from, to) = (self.pick(cx), self.pick(cx));
-        let amount = u64::from(cx.rng().next_u32() % 50 + 1);
-        from.account.withdraw(cx, amount).then(move |clerk, withdrawn, cx| {
-            match withdrawn {
-                Ok(Ok(_)) => clerk.bring(cx, from, to, amount),
-                Ok(Err(Short)) => clerk.outcomes.refused += 1,
-                Err(_) => clerk.outcomes.failed += 1,
-            }
-            Ok(())
-        });
+    async fn transfer(this: This<Self>) {
+        let (from, to, amount) = this.with(|clerk, cx| (clerk.pick(cx), clerk.pick(cx), u64::from(cx.rng().next_u32() % 50 + 1)));
+        let outcome = transfer(this, from, to, amount).await;
+        this.with(|clerk, _| *outcome(&mut clerk.outcomes) += 1);
     }
 }
 

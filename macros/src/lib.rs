@@ -41,6 +41,10 @@ pub fn chart_event(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 ///
 /// The two results are known by their names: another name for one of them is an answer like any other.
 ///
+/// An `async` method takes `this: This<Self>` in place of `&mut self` and the context, and runs as with
+/// `Context::run_async`: until it is over the actor takes no other mail. `#[reentrant]` lets it (`run_async_reentrant`). Its
+/// future has to be `Send`.
+///
 /// # Calls
 ///
 /// A call takes first what it starts from:
@@ -48,6 +52,7 @@ pub fn chart_event(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | from | a call that tells gives | a call that asks gives |
 /// |---|---|---|
 /// | a handler: `cx` | nothing | `Asking`: go on with `then` |
+/// | an async block: `this` | nothing | a future: `AskFuture` |
 /// | another thread: `&inlet` | `Result<(), TrySendError<_>>`, at once | `PendingReply`: wait, or await |
 /// | the host: `&mut throng` | nothing | |
 ///

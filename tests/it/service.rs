@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bevy_ecs::component::Component;
 use throng::prelude::*;
-use throng::{ActorFailure, RestartIntensity, service};
+use throng::{ActorFailure, RestartIntensity, This, service};
 
 use crate::support::{everywhere, settle_all};
 
@@ -297,4 +297,139 @@ fn actors_of_several_types_are_called_alike() {
 #[test]
 fn messages_can_be_shown() {
     assert_eq!(format!("{:?} {:?}", ShelfMsg::Put { goods: 1 }, ShelfMsg::Collapse), "Put Collapse");
+}
+
+/// A service with methods that wait.
+#[service]
+trait Carrier: Actor {
+    /// Carries goods from shelf to shelf; how many were taken.
+    async fn carry(this: This<Self>, from: ActorRef<Oak>, to: ActorRef<Oak>, goods: u32) -> u32;
+    /// As `carry`, with mail meanwhile.
+    #[reentrant]
+    async fn carry_slowly(this: This<Self>, ticks: u64, to: ActorRef<Oak>) -> u32;
+    /// Fails after some ticks.
+    async fn stumble(this: This<Self>, ticks: u64) -> Result<u32, ActorFailure>;
+    /// Tells, and waits.
+    async fn drop_off(this: This<Self>, to: ActorRef<Oak>) -> Handled;
+    /// Answers in the middle.
+    async fn promise(this: This<Self>, reply: ReplyTo<u32>);
+    /// Has a default.
+    async fn rest(this: This<Self>, ticks: u64) -> u64 {
+        this.sleep(ticks).await;
+        this.with(|_, cx| cx.tick())
+    }
+    /// How often it carried something.
+    fn carried(&self) -> u32;
+}
+
+#[derive(Component, Default)]
+struct Porter(u32);
+
+impl Carrier for Porter {
+    async fn carry(this: This<Self>, from: ActorRef<Oak>, to: ActorRef<Oak>, goods: u32) -> u32 {
+        let taken = from.take(this, goods).await.unwrap_or(0);
+        this.sleep(1).await;
+        to.put(this, taken);
+        this.with(|porter, _| porter.0 += 1);
+        taken
+    }
+
+    async fn carry_slowly(this: This<Self>, ticks: u64, to: ActorRef<Oak>) -> u32 {
+        this.sleep(ticks).await;
+        to.count(this).within(5).await.unwrap_or(u32::MAX)
+    }
+
+    async fn stumble(this: This<Self>, ticks: u64) -> Result<u32, ActorFailure> {
+        this.sleep(ticks).await;
+        Err(ActorFailure::msg("a root"))
+    }
+
+    async fn drop_off(this: This<Self>, to: ActorRef<Oak>) -> Handled {
+        to.put(this, 1);
+        this.sleep(1).await;
+        to.put(this, 10);
+        Ok(())
+    }
+
+    async fn promise(this: This<Self>, reply: ReplyTo<u32>) {
+        this.with(|_, cx| cx.reply(reply, 1));
+        this.sleep(1).await;
+        this.with(|porter, _| porter.0 += 100);
+    }
+
+    fn carried(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Actor for Porter {
+    type Msg = CarrierMsg;
+    type Params = ();
+
+    fn handle(&mut self, msg: CarrierMsg, cx: &Context<'_, Self>) -> Handled {
+        msg.dispatch(self, cx)
+    }
+}
+
+/// Two shelves, a porter, and somebody who calls.
+fn warehouse(options: ThrongOptions) -> (Throng, ActorRef<Oak>, ActorRef<Oak>, ActorRef<Porter>, ActorRef<Clerk>) {
+    let mut throng = Throng::new(options);
+    let (full, bare) = (throng.spawn(Oak { goods: 9, ..Oak::default() }), throng.spawn(Oak::default()));
+    let (porter, clerk) = (throng.spawn(Porter::default()), throng.spawn(Clerk::default()));
+    (throng, full, bare, porter, clerk)
+}
+
+#[test]
+fn an_async_method_is_a_turn() {
+    everywhere(|options| {
+        let (mut throng, full, bare, porter, clerk) = warehouse(options);
+        throng.tell(
+            clerk,
+            Box::new(move |cx| {
+                porter.carry(cx, full, bare, 4).then(keep);
+                porter.carried(cx).then(keep);
+                porter.carry(cx, full, bare, 7).then(keep);
+                porter.carried(cx).then(keep);
+            }),
+        );
+        throng.run_ticks(6);
+        assert_eq!(throng.state(clerk).unwrap().0, [Ok(4), Ok(1), Ok(5), Ok(2)], "one after the other");
+        assert_eq!((throng.state(full).unwrap().goods, throng.state(bare).unwrap().goods), (0, 9));
+    });
+}
+
+#[test]
+fn a_reentrant_method_lets_mail_in() {
+    everywhere(|options| {
+        let (mut throng, full, _, porter, clerk) = warehouse(options);
+        throng.tell(
+            clerk,
+            Box::new(move |cx| {
+                porter.carry_slowly(cx, 3, full).then(keep);
+                porter.carried(cx).then(keep);
+            }),
+        );
+        throng.run_ticks(6);
+        assert_eq!(throng.state(clerk).unwrap().0, [Ok(0), Ok(9)]);
+    });
+}
+
+#[test]
+fn an_async_method_fails_tells_promises_and_rests() {
+    everywhere(|options| {
+        let (mut throng, _, bare, porter, clerk) = warehouse(options);
+        throng.tell(
+            clerk,
+            Box::new(move |cx| {
+                porter.promise(cx).then(keep);
+                porter.drop_off(cx, bare);
+                porter.rest(cx, 2).then(|clerk, tick, cx| keep(clerk, tick.map(|tick| tick as u32), cx));
+                porter.stumble(cx, 1).then(keep);
+            }),
+        );
+        throng.run_ticks(10);
+        assert_eq!(throng.state(clerk).unwrap().0, [Ok(1), Ok(5), Err(AskError::NoReply)]);
+        assert_eq!(throng.state(bare).unwrap().goods, 11);
+        assert!(!throng.is_alive(porter), "nobody knew how to restart it");
+    });
 }

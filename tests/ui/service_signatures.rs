@@ -9,6 +9,9 @@ trait Shelf: Actor {
     fn by_value(self, goods: u32);
     fn boxed(self: Box<Self>);
     async fn later(&mut self) -> u32;
+    async fn without_this(goods: u32) -> u32;
+    #[reentrant]
+    fn sooner(&mut self);
     unsafe fn unsafely(&mut self);
     fn generic<T>(&mut self, goods: T);
     fn generic_with_bounds(&mut self)

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
 use super::Service;
-use super::method::{Answer, Argument, Method};
+use super::method::{Answer, Argument, Body, Method};
 
 /// A variable that no user's name can hide.
 fn local(name: &str) -> Ident {
@@ -127,23 +127,41 @@ impl Method {
 
     /// What is done with the message.
     fn arm(&self, service: &Ident, actor: &Ident, cx: &Ident) -> TokenStream {
-        let Self { shared, name, variant, answer, .. } = self;
+        let Self { shared, name, variant, answer, body, .. } = self;
         let cfgs = shared.iter().filter(|attribute| attribute.path().is_ident("cfg"));
         let fields: Vec<&Ident> = self.fields().map(|(name, _)| name).collect();
         let values: Vec<Ident> = (0..fields.len()).map(|at| local(&format!("value_{at}"))).collect();
-        let reply = local("reply");
-        let context = self.wants_context.then(|| quote!(#cx,));
-        let called = quote!(<A as #service>::#name(#actor, #context #(#values),*));
-        let (takes_reply, body) = match answer {
-            Answer::None { may_fail: true } => (None, called),
-            Answer::None { may_fail: false } | Answer::Later(_) => (None, quote!({ #called; ::core::result::Result::Ok(()) })),
-            Answer::Now { ty, may_fail } => {
-                let or_fail = may_fail.then(|| quote!(?));
-                let body = quote_spanned!(place(ty)=> { let answer = #called #or_fail; #cx.reply(#reply, answer); ::core::result::Result::Ok(()) });
-                (Some(quote!(reply: #reply)), body)
+        let (reply, this) = (local("reply"), local("this"));
+        let takes_reply = matches!(answer, Answer::Now { .. }).then(|| quote!(reply: #reply));
+        let (called, send) = match body {
+            Body::Call { wants_context } => {
+                let context = wants_context.then(|| quote!(#cx,));
+                (quote!(<A as #service>::#name(#actor, #context #(#values),*)), quote!(#cx.reply))
+            }
+            Body::Async { .. } => {
+                let send = quote!((|reply, answer| #this.with(|_, cx| cx.reply(reply, answer))));
+                (quote!(<A as #service>::#name(#this, #(#values),*).await), send)
             }
         };
-        quote!(#(#cfgs)* Self::#variant { #(#fields: #values,)* #takes_reply } => #body)
+        let done = match answer {
+            Answer::None { may_fail: true } => called,
+            Answer::None { may_fail: false } | Answer::Later(_) => quote!({ #called; ::core::result::Result::Ok(()) }),
+            Answer::Now { ty, may_fail } => {
+                let or_fail = may_fail.then(|| quote!(?));
+                quote_spanned!(place(ty)=> { let answer = #called #or_fail; #send(#reply, answer); ::core::result::Result::Ok(()) })
+            }
+        };
+        let run = match body {
+            Body::Call { .. } => return quote!(#(#cfgs)* Self::#variant { #(#fields: #values,)* #takes_reply } => #done),
+            Body::Async { is_reentrant: false } => quote!(run_async),
+            Body::Async { is_reentrant: true } => quote!(run_async_reentrant),
+        };
+        quote! {
+            #(#cfgs)* Self::#variant { #(#fields: #values,)* #takes_reply } => {
+                #cx.#run(move |#this| async move { #done });
+                ::core::result::Result::Ok(())
+            }
+        }
     }
 
     /// The call.

@@ -3,7 +3,7 @@
 use syn::{Attribute, Error, FnArg, Ident, Pat, PatType, ReturnType, TraitItemFn, Type};
 
 use super::Mistakes;
-use super::types::{answered_later, check_carried, is_context, is_handled, is_unit, unless_failed};
+use super::types::{answered_later, check_carried, is_context, is_handled, is_this, is_unit, unless_failed};
 
 /// Names that references to actors have for themselves: a call with such a name could not be reached.
 const TAKEN: [&str; 3] = ["id", "actor_id", "recipient"];
@@ -14,7 +14,7 @@ pub(super) struct Method {
     pub(super) shared: Vec<Attribute>,
     pub(super) name: Ident,
     pub(super) variant: Ident,
-    pub(super) wants_context: bool,
+    pub(super) body: Body,
     pub(super) arguments: Vec<Argument>,
     pub(super) answer: Answer,
 }
@@ -22,6 +22,15 @@ pub(super) struct Method {
 pub(super) struct Argument {
     pub(super) name: Ident,
     pub(super) ty: Type,
+}
+
+/// How a method runs.
+#[derive(Clone, Copy)]
+pub(super) enum Body {
+    /// On the state, as a handler does.
+    Call { wants_context: bool },
+    /// As an async block.
+    Async { is_reentrant: bool },
 }
 
 /// What a method gives.
@@ -42,9 +51,6 @@ impl Method {
         let mut mistakes = Mistakes::default();
         let signature = &item.sig;
         let name = &signature.ident;
-        if let Some(asyncness) = &signature.asyncness {
-            mistakes.note(asyncness, "a service's methods are not `async`: take a `ReplyTo<T>` as the last parameter, and answer later");
-        }
         if let Some(unsafety) = &signature.unsafety {
             mistakes.note(unsafety, "a service's methods are safe to call: anybody may send the message");
         }
@@ -59,13 +65,27 @@ impl Method {
         }
         let variant = mistakes.take(variant(name)).unwrap_or_else(|| name.clone());
         let mut inputs = signature.inputs.iter().peekable();
-        match inputs.next_if(|input| matches!(input, FnArg::Receiver(_))) {
-            Some(FnArg::Receiver(receiver)) if receiver.reference.is_some() && receiver.colon_token.is_none() => {}
-            Some(other) => mistakes.note(other, "a service's method takes `&mut self` or `&self`: the state stays with the actor"),
-            None => mistakes.note(name, "a service's method takes `&mut self` or `&self`: it runs on the state of an actor"),
-        }
+        let receiver = inputs.next_if(|input| matches!(input, FnArg::Receiver(_)));
         let mut inputs = inputs.filter_map(typed).peekable();
-        let wants_context = inputs.next_if(|input| is_context(&input.ty)).is_some();
+        let reentrant = item.attrs.iter().find(|attribute| is_reentrant(attribute));
+        let body = if signature.asyncness.is_some() {
+            if let Some(receiver) = receiver {
+                mistakes.note(receiver, "nothing borrowed lasts over an await: an async method takes `this: This<Self>`, and reaches the state with `this.with`");
+            } else if inputs.next_if(|input| is_this(&input.ty)).is_none() {
+                mistakes.note(name, "an async method of a service takes `this: This<Self>` first: the way to the actor's state");
+            }
+            Body::Async { is_reentrant: reentrant.is_some() }
+        } else {
+            match receiver {
+                Some(FnArg::Receiver(receiver)) if receiver.reference.is_some() && receiver.colon_token.is_none() => {}
+                Some(other) => mistakes.note(other, "a service's method takes `&mut self` or `&self`: the state stays with the actor"),
+                None => mistakes.note(name, "a service's method takes `&mut self` or `&self`: it runs on the state of an actor"),
+            }
+            if let Some(reentrant) = reentrant {
+                mistakes.note(reentrant, "only an async method can let the actor handle mail meanwhile");
+            }
+            Body::Call { wants_context: inputs.next_if(|input| is_context(&input.ty)).is_some() }
+        };
         let mut arguments: Vec<Argument> = inputs.filter_map(|input| mistakes.take(argument(input))).collect();
         let answer = answer(&signature.output, &mut arguments);
         for argument in &arguments {
@@ -79,7 +99,7 @@ impl Method {
         }
         let is_shared = |attribute: &&Attribute| ["doc", "cfg"].iter().any(|shared| attribute.path().is_ident(shared));
         let shared = item.attrs.iter().filter(is_shared).cloned().collect();
-        mistakes.none().map(|()| Self { shared, name: name.clone(), variant, wants_context, arguments, answer })
+        mistakes.none().map(|()| Self { shared, name: name.clone(), variant, body, arguments, answer })
     }
 }
 
@@ -107,6 +127,11 @@ fn answer(output: &ReturnType, arguments: &mut Vec<Argument>) -> Answer {
             None => Answer::None { may_fail: false },
         },
     }
+}
+
+/// Whether it says that the actor handles mail while the method waits.
+pub(super) fn is_reentrant(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("reentrant")
 }
 
 fn typed(input: &FnArg) -> Option<&PatType> {

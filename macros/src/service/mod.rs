@@ -4,9 +4,10 @@
 //!
 //! The trait is read into a [`Service`], with everything that is wrong with it; only a service without mistakes is
 //! written out. The trait itself stays as it is, so that rustc checks its implementations, and explains what is wrong
-//! with them, as those of any trait.
+//! with them, as those of any trait; only the futures of its async methods are said to be `Send`.
 
 mod emit;
+mod futures;
 mod method;
 mod types;
 
@@ -29,7 +30,7 @@ struct Service {
 
 /// The trait, and what is made of it; or the trait with the errors.
 pub(crate) fn expand(arguments: TokenStream, item: ItemTrait) -> TokenStream {
-    let mut tokens = item.to_token_stream();
+    let mut tokens = futures::that_are_send(item.clone()).into_token_stream();
     match read(arguments, item) {
         Ok(service) => tokens.extend(service.emit()),
         Err(error) => tokens.extend(error.into_compile_error()),

@@ -10,6 +10,11 @@ pub(super) fn is_context(ty: &Type) -> bool {
     matches!(ty, Type::Reference(reference) if last_segment(&reference.elem).is_some_and(|last| last.ident == "Context"))
 }
 
+/// Whether a type is `This<..>`.
+pub(super) fn is_this(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|last| last.ident == "This")
+}
+
 /// Whether a type is `()`.
 pub(super) fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
