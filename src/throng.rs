@@ -623,7 +623,7 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Equal inputs and seeds give equal digests after each tick, on any number of threads.
     #[must_use]
     pub fn digest(&mut self) -> u64 {
-        self.engine(|engine, world| engine.digest(world))
+        self.engine(Engine::digest)
     }
 
     /// A way in for other threads.
