@@ -104,7 +104,60 @@ fn parallel() -> Chart<Bench> {
     chart.build().expect("the chart is sound")
 }
 
-fn bench(criterion: &mut Criterion, name: &str, chart: Chart<Bench>, events: &[Event]) {
+/// The same two charts from XState's JSON.
+#[cfg(feature = "xstate-json")]
+mod imported {
+    use throng::statechart::{Bindings, StateId, XStateMachine};
+
+    use super::*;
+
+    pub(crate) struct Imported;
+
+    impl Model for Imported {
+        type State = StateId;
+        type Event = Event;
+        type Context = Counts;
+        type Port<'a> = ();
+        type Set = u64;
+    }
+
+    const FLAT: &str = r#"{"id": "flat", "initial": "red", "states": {
+        "red": {"on": {"Next": "green"}}, "green": {"on": {"Next": "yellow"}}, "yellow": {"on": {"Next": "red"}}
+    }}"#;
+
+    /// A region; its states are called `idle`, `busy`, `slow`, `fast`.
+    const REGION: &str = r#"{"entry": "enter", "exit": "exit", "initial": "idle", "states": {
+        "idle": {"entry": "enter", "exit": "exit", "on": {"Toggle": {"target": "busy", "guard": "bounded", "actions": "move"}}},
+        "busy": {"entry": "enter", "exit": "exit", "initial": "slow", "on": {"Toggle": {"target": "idle", "actions": "move"}}, "states": {
+            "slow": {"entry": "enter", "exit": "exit", "on": {"Shift": {"target": "fast", "guard": "moved", "actions": "move"}}},
+            "fast": {"entry": "enter", "exit": "exit", "on": {"Shift": {"target": "slow", "guard": "moved", "actions": "move"}}}
+        }}
+    }}"#;
+
+    fn import(json: &str) -> Chart<Imported> {
+        let bindings = Bindings::<Imported>::new(|_| None)
+            .guard("bounded", |counts, _| counts.moves < u64::MAX)
+            .guard("moved", |counts, _| counts.moves > 0)
+            .action("enter", |counts, _, _| counts.entries += 1)
+            .action("exit", |counts, _, _| counts.exits += 1)
+            .action("move", |counts, _, _| counts.moves += 1);
+        let machine = XStateMachine::parse(json).expect("it is JSON");
+        machine.define(&bindings, 1).expect("all is bound").build().expect("the chart is sound")
+    }
+
+    pub(crate) fn flat() -> Chart<Imported> {
+        import(FLAT)
+    }
+
+    pub(crate) fn parallel() -> Chart<Imported> {
+        import(&format!(r#"{{"id": "parallel", "type": "parallel", "states": {{"left": {REGION}, "right": {REGION}}}}}"#))
+    }
+}
+
+fn bench<M>(criterion: &mut Criterion, name: &str, chart: Chart<M>, events: &[Event])
+where
+    M: for<'a> Model<Event = Event, Context = Counts, Port<'a> = ()>,
+{
     let chart = Arc::new(chart);
     let mut group = criterion.benchmark_group("chart");
     group.throughput(Throughput::Elements(EVENTS as u64));
@@ -123,8 +176,14 @@ fn bench(criterion: &mut Criterion, name: &str, chart: Chart<Bench>, events: &[E
 }
 
 fn steps(criterion: &mut Criterion) {
+    let cycle = [Event::Toggle, Event::Shift, Event::Shift, Event::Toggle];
     bench(criterion, "flat of 3 states", flat(), &[Event::Next]);
-    bench(criterion, "2 regions of depth 3", parallel(), &[Event::Toggle, Event::Shift, Event::Shift, Event::Toggle]);
+    bench(criterion, "2 regions of depth 3", parallel(), &cycle);
+    #[cfg(feature = "xstate-json")]
+    {
+        bench(criterion, "flat of 3 states, imported", imported::flat(), &[Event::Next]);
+        bench(criterion, "2 regions of depth 3, imported", imported::parallel(), &cycle);
+    }
 }
 
 const ACTORS: usize = 1_000_000;

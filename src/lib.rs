@@ -7,6 +7,7 @@ mod charted;
 mod digest;
 mod error;
 mod id;
+mod keyed;
 mod mailbox;
 mod panics;
 mod parcel;
@@ -15,6 +16,7 @@ mod plugin;
 pub mod prelude;
 mod registry;
 pub mod statechart;
+mod store;
 mod supervision;
 mod systems;
 #[cfg(feature = "testkit")]
@@ -28,21 +30,25 @@ mod world;
 pub use actor::carried;
 pub use actor::{
     Actor, ActorFailure, ActorRef, ActorRefs, AskError, AskFrom, AskFuture, AskStats, Asking, Batch, Context, Destination, ExitReason,
-    Failure, FailureKind, Handled, HasMailbox, JobError, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool, Recipient, ReplyTo,
-    Ring, Router, Routing, SendOrPinned, TellFrom, This, Topic, Turn, Undelivered,
+    Failure, FailureKind, Handled, HasMailbox, JobError, Keyed, KeyedActor, MonitorRef, Notice, OutletPort, Pinned, PinnedError, Pool,
+    Recipient, ReplyTo, Ring, Router, Routing, SendOrPinned, TellFrom, This, Topic, Turn, Undelivered, keyed,
 };
 pub use border::{Inlet, Pace, PaceReport, PendingReply, SendError, TrySendError};
 pub use charted::{Callback, ChartActor, ChartMail, Charted, Charting, SendBack, SharedChart};
 pub use digest::{Digester, StateDigest};
 pub use error::{AdoptError, RegisterError, SpawnError};
 pub use id::{ActorId, KINDS_MAX};
+pub use keyed::{KeyedStats, StoreFailure, StoreWork};
 pub use mailbox::{ConfigError, DeadLetter, DeadReason, MailStats, MailboxConfig, Overflow};
 pub use registry::{NameError, TopicError};
+#[cfg(feature = "store")]
+pub use store::RedbStore;
+pub use store::{ActorKey, KeyBatch, MemoryStore, Persist, PersistError, SaveBatch, Store, StoreError};
 pub use supervision::{
     AutoShutdown, Backoff, ChildError, ChildState, Failed, RestartIntensity, RestartPolicy, RestartStrategy, Shutdown, SpecError,
 };
 pub use systems::{
-    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, LifeEvent, LifeStep, Mail, NoMail,
+    ActorConfig, ActorRound, ActorTick, ChildKey, ChildReply, ChildSpec, JobLog, JobMode, KeyedConfig, LifeEvent, LifeStep, Mail, NoMail,
     ShutdownReport, Stats, SupervisionTree, Supervisor, SupervisorSpec, ThrongOptions, ThrongSystems, TreeNode, Unstopped,
 };
 pub use throng::Throng;
@@ -61,7 +67,9 @@ mod guide {
         };
     }
     chapters!(ask "ask.md" services "services.md" pinned "pinned.md" timers "timers.md" naming "naming.md" pools "pools.md");
-    chapters!(offload "offload.md" async_blocks "async.md");
+    chapters!(offload "offload.md" async_blocks "async.md" orleans "orleans.md" charts "charts.md");
+    #[cfg(feature = "xstate-json")]
+    chapters!(xstate "xstate.md");
     #[cfg(feature = "scxml")]
     chapters!(scxml "scxml.md");
     #[cfg(feature = "testkit")]

@@ -2,8 +2,8 @@
 
 use bevy_app::{App, MainScheduleOrder, Plugin, Update};
 
-use crate::actor::Actor;
-use crate::systems::{ActorConfig, ActorTick, ThrongOptions};
+use crate::actor::{Actor, KeyedActor};
+use crate::systems::{ActorConfig, ActorTick, KeyedConfig, ThrongOptions};
 use crate::throng::{Throng, install};
 
 /// Runs one tick of actors in each frame, after `Update`.
@@ -63,11 +63,25 @@ pub trait ThrongAppExt {
     ///
     /// As [`ThrongAppExt::add_actor`].
     fn add_actor_with<A: Actor>(&mut self, config: ActorConfig<A>) -> &mut Self;
+
+    /// Makes a type of actors known that are addressed by key.
+    ///
+    /// # Panics
+    ///
+    /// As [`ThrongAppExt::add_actor`].
+    fn add_keyed_actor<A: KeyedActor>(&mut self, config: KeyedConfig<A>) -> &mut Self;
 }
 
 impl ThrongAppExt for App {
     fn add_actor_with<A: Actor>(&mut self, config: ActorConfig<A>) -> &mut Self {
         if let Err(error) = Throng::of(self.world_mut()).register_with(config) {
+            panic!("{error}");
+        }
+        self
+    }
+
+    fn add_keyed_actor<A: KeyedActor>(&mut self, config: KeyedConfig<A>) -> &mut Self {
+        if let Err(error) = Throng::of(self.world_mut()).register_keyed(config) {
             panic!("{error}");
         }
         self

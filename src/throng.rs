@@ -1,5 +1,6 @@
 //! A world of actors, and the view of one inside a host's world.
 
+mod keyed;
 mod lives;
 
 use std::borrow::BorrowMut;
@@ -306,15 +307,18 @@ impl<W: BorrowMut<World>> Throng<W> {
 
     /// Sends a message from outside; it is handled in the next tick's first round.
     pub fn tell<M>(&mut self, to: impl Destination<M>, msg: M) {
-        self.engine(|engine, _| to.deliver(engine.hub.host(), None, msg));
+        self.engine(|engine, _| {
+            let (registry, outbox) = engine.hub.host();
+            to.deliver(registry, outbox, None, msg);
+        });
     }
 
     /// Sends many messages from outside, in order; cheaper than one by one.
     pub fn tell_many<M, D: Destination<M>>(&mut self, letters: impl IntoIterator<Item = (D, M)>) {
         self.engine(|engine, _| {
-            let outbox = engine.hub.host();
+            let (registry, outbox) = engine.hub.host();
             for (to, msg) in letters {
-                to.deliver(outbox, None, msg);
+                to.deliver(registry, outbox, None, msg);
                 outbox.with(Outbox::begin);
             }
         });
@@ -330,7 +334,7 @@ impl<W: BorrowMut<World>> Throng<W> {
         self.engine(|engine, _| {
             if let Some(kind) = engine.kind_of::<A>() {
                 let shout = Shout { from: None, make: Box::new(move || msg.clone()), audience: None };
-                engine.hub.host().with(|outbox| outbox.shout::<A>(kind, shout));
+                engine.hub.host().1.with(|outbox| outbox.shout::<A>(kind, shout));
             }
         });
     }
@@ -339,7 +343,8 @@ impl<W: BorrowMut<World>> Throng<W> {
     pub fn tell_after<M>(&mut self, ticks: u64, to: impl Destination<M>, msg: M) {
         self.engine(|engine, _| {
             let spec = TimerSpec { due: engine.hub.tick.saturating_add(ticks), owner: None, key: None };
-            to.schedule(engine.hub.host(), spec, Load::Once(msg));
+            let (registry, outbox) = engine.hub.host();
+            to.schedule(registry, outbox, spec, Load::Once(msg));
         });
     }
 
@@ -483,9 +488,8 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Sends a message from outside to all members of a topic.
     pub fn publish<M: Clone + Send + Sync + 'static>(&mut self, topic: Topic<M>, msg: M) {
         self.engine(|engine, _| {
-            engine.hub.host();
-            let (env, outbox) = engine.hub.desk();
-            publish(env.registry, outbox, None, topic, msg);
+            let (registry, outbox) = engine.hub.host();
+            publish(registry, outbox, None, topic, msg);
         });
     }
 
@@ -520,6 +524,7 @@ impl<W: BorrowMut<World>> Throng<W> {
                 return Some(ticks);
             }
             if ticks < ticks_max {
+                self.wait_for_stores();
                 self.tick();
             }
         }
@@ -548,7 +553,8 @@ impl<W: BorrowMut<World>> Throng<W> {
     }
 
     /// Shuts down: closes the inlet, takes in what is in it, runs until quiet or for `ticks_max`, and
-    /// stops all actors with their hooks: trees of supervisors first, then the rest, the youngest type first.
+    /// stops all actors with their hooks: trees of supervisors first, then the rest, the youngest type first. Before the
+    /// rest, the states of all keyed actors are saved; it waits for their stores.
     ///
     /// Returns whether all mail was handled before.
     pub fn shutdown(&mut self, ticks_max: u64) -> bool {
@@ -569,11 +575,12 @@ impl<W: BorrowMut<World>> Throng<W> {
             ticks += 1;
         }
         let unstopped = self.engine(Engine::force_all);
+        let unsaved = self.save_states(ticks_max);
         self.engine(Engine::shut_down);
         // What the hooks emitted still goes out.
         fill_outlets(self.world.borrow_mut());
-        tracing::info!(quiet, ticks, unstopped = unstopped.len(), "throng is shut down");
-        ShutdownReport { quiet, ticks, unstopped }
+        tracing::info!(quiet, ticks, unstopped = unstopped.len(), unsaved, "throng is shut down");
+        ShutdownReport { quiet, ticks, unstopped, unsaved }
     }
 
     /// The state of a live actor.

@@ -8,12 +8,12 @@ use syn::visit::Visit;
 /// The rooms of each layer, lowest first. Rooms of one layer are siblings.
 const LAYERS: &[&[&str]] = &[
     &["id", "error", "digest", "types", "panics", "parcel", "cache", "wheel"],
-    &["mailbox", "statechart"],
+    &["mailbox", "statechart", "store"],
     &["registry"],
     &["actor"],
     &["charted"],
     &["world"],
-    &["supervision"],
+    &["supervision", "keyed"],
     &["systems"],
     &["border"],
     &["throng"],

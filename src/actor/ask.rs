@@ -55,6 +55,9 @@ pub enum AskError {
     /// A handler waited, blocking, for an answer of its own world: the tick would wait for itself.
     #[error("this thread runs a tick of the world that it waits for: a cycle that cannot end; use `cx.ask` in handlers")]
     Cycle,
+    /// The receiver is addressed by key, and its state could not be loaded.
+    #[error("the receiver's saved state could not be loaded; `Throng::store_failures` tells why")]
+    NotLoaded,
     /// Actors await each other in async blocks, each taking no mail until it has its answer. Remedy: let one of
     /// them tell instead of await, or run its block with [`Context::run_async_reentrant`].
     #[error("actors await each other and take no mail meanwhile: {0}; let one tell instead, or be reentrant")]

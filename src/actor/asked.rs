@@ -159,9 +159,13 @@ impl<A: Actor> Table<A> {
         }
         self.restarted.insert(asker, self.stats.asked);
         if self.restarted.len() > 2 * self.stats.pending + SWEEP_MIN {
-            let waiting: HashSet<ActorId> = self.cells.iter().filter_map(|cell| cell.pending.as_ref()).map(|ask| ask.asker).collect();
+            let waiting: HashSet<ActorId> = self.askers().collect();
             self.restarted.retain(|asker, _| waiting.contains(asker));
         }
+    }
+
+    fn askers(&self) -> impl Iterator<Item = ActorId> {
+        self.cells.iter().filter_map(|cell| cell.pending.as_ref()).map(|ask| ask.asker)
     }
 
     fn is_another_state(&self, ask: &PendingAsk<A>) -> bool {
@@ -388,6 +392,8 @@ pub(crate) trait TypeAsks {
     fn turn_of(&mut self, actor: ActorId) -> Option<Turned>;
     /// Gives an ask that is brought to its end another place, so that what comes to the old one is late.
     fn renew(&mut self, ask: Suspect) -> Option<AskPlace>;
+    /// Who waits for an end.
+    fn askers(&mut self) -> HashSet<ActorId>;
     fn add_to(&mut self, stats: &mut AskStats);
     fn digest(&mut self, digester: &mut Digester);
 }
@@ -420,6 +426,10 @@ impl<A: Actor> TypeAsks for AskTables<A> {
 
     fn renew(&mut self, ask: Suspect) -> Option<AskPlace> {
         self.table_mut(ask.asker)?.renew(ask.place)
+    }
+
+    fn askers(&mut self) -> HashSet<ActorId> {
+        self.tables().flat_map(|table| table.askers()).collect()
     }
 
     fn add_to(&mut self, stats: &mut AskStats) {

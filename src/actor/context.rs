@@ -242,7 +242,7 @@ impl<'a> Turn<'a> {
     #[doc(alias = "send")]
     pub fn tell<M>(&self, to: impl Destination<M>, msg: M) {
         let from = Some(self.me.get());
-        to.deliver(self.outbox, from, msg);
+        to.deliver(self.env.registry, self.outbox, from, msg);
     }
 
     /// Sends a copy of a message to each receiver, in order.
@@ -271,7 +271,7 @@ impl<'a> Turn<'a> {
 
     /// Passes a message on in its sender's name.
     pub fn forward<M>(&self, to: impl Destination<M>, msg: M) {
-        to.deliver(self.outbox, self.sender(), msg);
+        to.deliver(self.env.registry, self.outbox, self.sender(), msg);
     }
 
     /// Spawns a child, which stops when this actor stops. Its reference can be used at once; its

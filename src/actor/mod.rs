@@ -17,6 +17,7 @@ mod crowd;
 mod exit;
 mod failure;
 mod fate;
+mod keyed;
 mod naming;
 mod nursery;
 mod offload;
@@ -42,6 +43,7 @@ pub use context::{Context, Turn};
 pub use crowd::ActorRefs;
 pub use exit::{ExitReason, MonitorRef, Notice};
 pub use failure::{ActorFailure, Failure, FailureKind, Handled, Undelivered};
+pub use keyed::{Keyed, KeyedActor, keyed};
 pub use naming::Topic;
 pub use offload::JobError;
 pub use outbox::OutletPort;
@@ -55,15 +57,16 @@ pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
 pub(crate) use asked::{AskTables, Claim, Suspect, Turned, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
+pub(crate) use keyed::{Keep, Knock};
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
 #[cfg(feature = "tokio")]
 pub(crate) use offload::OutsideFuture;
-pub(crate) use offload::{Go, Job, Work};
+pub(crate) use offload::{Client, Go, Job, Work};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use pinned::Anywhere;
-pub(crate) use returns::{AtWork, Desk, End, Return, WorldNo, drop_because, works_for};
-pub(crate) use timer::{Load, Timer, TimerSpec};
+pub(crate) use returns::{AtWork, Desk, End, Return, Returned, WorldNo, drop_because, works_for};
+pub(crate) use timer::{Load, Routed, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
 ///

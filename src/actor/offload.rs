@@ -15,6 +15,7 @@ use super::ask::Ticket;
 use super::asked::NEVER;
 use super::outbox::Act;
 use super::{Actor, AskError, Context, End, GoOn, Handled};
+use crate::id::Kind;
 use crate::panics;
 use crate::parcel::Parcel;
 
@@ -44,9 +45,17 @@ pub(crate) enum Go {
     Break,
 }
 
-/// A job that a call asked for.
+/// Whom a job is done for.
+pub(crate) enum Client {
+    /// Who asked.
+    Ask(Ticket),
+    /// The keyed actors of a kind: it is about their states.
+    Store(Kind),
+}
+
+/// A job that a call, or the engine, asked for.
 pub(crate) struct Job {
-    pub(crate) ticket: Ticket,
+    pub(crate) client: Client,
     pub(crate) work: Work,
 }
 
@@ -160,7 +169,7 @@ impl<A: Actor> Context<'_, A> {
         });
         // It has no time-out of its own: threads know no ticks.
         let ticket = Ticket::new(self.note_ask(NEVER, go_on));
-        self.start_job(Job { ticket, work: Work::blocking(job) });
+        self.start_job(Job { client: Client::Ask(ticket), work: Work::blocking(job) });
     }
 
     /// Has a job done, when this call succeeds.

@@ -16,9 +16,10 @@ use std::marker::PhantomData;
 use super::answers::{Answers, Leg};
 use super::ask::{AskKey, Asker, Outward};
 use super::exit::Order;
+use super::keyed::Keep;
 use super::naming::Change;
 use super::offload::Job;
-use super::returns::{Return, WorldNo, bring, reason, take_returns};
+use super::returns::{Return, Returned, WorldNo, bring, reason, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, BlockId, Kind};
@@ -58,6 +59,12 @@ pub(crate) enum Act {
     Job(Job),
     /// End an ask from outside.
     Return(Return),
+    /// Activate an actor of a kind for a message to its key: a [`Knock`](super::Knock) of that type.
+    Knock(Kind, Box<dyn Any + Send>),
+    /// Do something with a keyed actor's state.
+    Keep(ActorId, Keep),
+    /// Take in what the store of a kind has done.
+    Stored(Kind, Returned),
 }
 
 /// An actor to be stopped when the round ends. Apart from the other deeds, since there may be as many as

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use super::timer::{Load, TimerSpec};
 use super::{HasMailbox, OutboxCell};
 use crate::id::ActorId;
+use crate::registry::Registry;
 
 /// A reference to an actor of type `A`: eight bytes, `Copy`, owning nothing.
 ///
@@ -104,12 +105,9 @@ impl<M> Recipient<M> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not accept a `{M}`",
     label = "wrong message type for this receiver",
-    note = "an `ActorRef<A>` takes `A::Msg`; a `Recipient<M>` takes `M`"
+    note = "an `ActorRef<A>` and a `Keyed<A>` take `A::Msg`; a `Recipient<M>` takes `M`"
 )]
-pub trait Destination<M>: sealed::Sealed<M> {
-    /// The receiver.
-    fn actor_id(&self) -> ActorId;
-}
+pub trait Destination<M>: sealed::Sealed<M> {}
 
 /// Sends. User code (a conversion) has run before, not inside the borrow of the outbox.
 #[inline]
@@ -122,53 +120,60 @@ fn schedule<A: HasMailbox>(outbox: &OutboxCell, to: ActorId, spec: TimerSpec, lo
 }
 
 pub(crate) mod sealed {
-    use super::{ActorId, Load, OutboxCell, TimerSpec};
+    use super::{ActorId, Load, OutboxCell, Registry, TimerSpec};
 
     pub trait Sealed<M> {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-        fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: M);
+        fn deliver(self, registry: &Registry, outbox: &OutboxCell, from: Option<ActorId>, msg: M);
 
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-        fn schedule(self, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>);
+        fn schedule(self, registry: &Registry, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>);
+
+        /// The actor that it leads to now, if there is one.
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+        fn receiver(&self, registry: &Registry) -> Option<ActorId>;
     }
 }
 
-impl<A: HasMailbox> Destination<A::Msg> for ActorRef<A> {
-    fn actor_id(&self) -> ActorId {
-        self.id
-    }
-}
+impl<A: HasMailbox> Destination<A::Msg> for ActorRef<A> {}
 
 impl<A: HasMailbox> sealed::Sealed<A::Msg> for ActorRef<A> {
     #[inline]
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-    fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: A::Msg) {
+    fn deliver(self, _: &Registry, outbox: &OutboxCell, from: Option<ActorId>, msg: A::Msg) {
         deliver::<A>(outbox, self.id, from, msg);
     }
 
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-    fn schedule(self, outbox: &OutboxCell, spec: TimerSpec, load: Load<A::Msg>) {
+    fn schedule(self, _: &Registry, outbox: &OutboxCell, spec: TimerSpec, load: Load<A::Msg>) {
         schedule::<A>(outbox, self.id, spec, load);
+    }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn receiver(&self, _: &Registry) -> Option<ActorId> {
+        Some(self.id)
     }
 }
 
-impl<M> Destination<M> for Recipient<M> {
-    fn actor_id(&self) -> ActorId {
-        self.id
-    }
-}
+impl<M> Destination<M> for Recipient<M> {}
 
 impl<M> sealed::Sealed<M> for Recipient<M> {
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-    fn deliver(self, outbox: &OutboxCell, from: Option<ActorId>, msg: M) {
+    fn deliver(self, _: &Registry, outbox: &OutboxCell, from: Option<ActorId>, msg: M) {
         (self.send)(outbox, self.id, from, msg);
     }
 
     #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
-    fn schedule(self, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>) {
+    fn schedule(self, _: &Registry, outbox: &OutboxCell, spec: TimerSpec, load: Load<M>) {
         (self.schedule)(outbox, self.id, spec, load);
+    }
+
+    #[expect(private_interfaces, reason = "sealed: only this crate calls it")]
+    fn receiver(&self, _: &Registry) -> Option<ActorId> {
+        Some(self.id)
     }
 }
 

@@ -20,7 +20,9 @@ use crate::parcel::Parcel;
 const ANSWER_WORDS: usize = 3;
 
 /// The end of an ask: an answer, or why there is none.
-pub(crate) type End = Result<Parcel<ANSWER_WORDS>, AskError>;
+pub(crate) type End = Result<Returned, AskError>;
+/// What came back.
+pub(crate) type Returned = Parcel<ANSWER_WORDS>;
 
 /// The end of an ask, with its key.
 #[derive(Debug)]
@@ -144,6 +146,7 @@ pub(super) fn reason() -> AskError {
         None => AskError::NoReply,
         Some(DeadReason::Unknown | DeadReason::NoState) => AskError::NoActor,
         Some(DeadReason::Stopped) => AskError::Stopped,
+        Some(DeadReason::NotLoaded) => AskError::NotLoaded,
         Some(_) => AskError::Undelivered,
     }
 }

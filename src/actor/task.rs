@@ -17,7 +17,7 @@ use std::task::{Context as PollContext, Poll};
 
 use super::ask::{ASK_TICKS_DEFAULT, GoOn, ReplyTo, Ticket, typed};
 use super::asked::NEVER;
-use super::offload::{Job, Work};
+use super::offload::{Client, Job, Work};
 use super::stage::{Stage, TaskId, TaskWait, Wait, is_at_work, take_woken, waker, with_context, with_state};
 use super::tasks::{Block, Task};
 use super::{Actor, ActorFailure, ActorRef, AskError, Context, Destination, End, Handled, JobError, Return};
@@ -114,7 +114,7 @@ impl<A: Actor> This<A> {
     async fn job<R: Send + 'static>(self, work: Work) -> Result<R, JobError> {
         let wait = with_context(self.task, |cx: &Context<'_, A>| {
             let (wait, go_on) = self.wait(None);
-            cx.start_job(Job { ticket: Ticket::new(cx.note_ask(NEVER, go_on)), work });
+            cx.start_job(Job { client: Client::Ask(Ticket::new(cx.note_ask(NEVER, go_on))), work });
             wait
         });
         typed::<Result<R, JobError>>(WaitFuture(wait).await).unwrap_or(Err(JobError::Lost))
@@ -187,7 +187,7 @@ where
         if let Some((to, make)) = self.question.take() {
             let (this, ticks) = (self.this, self.ticks);
             self.wait = Some(with_context(this.task, |cx: &Context<'_, A>| {
-                let (wait, go_on) = this.wait(Some(to.actor_id()));
+                let (wait, go_on) = this.wait(to.receiver(cx.registry()));
                 let msg = make(ReplyTo::new(cx.note_ask(cx.tick().saturating_add(ticks), go_on)));
                 cx.tell(to, msg);
                 wait

@@ -11,14 +11,25 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::{Destination, HasMailbox, Turn};
+use super::{Destination, HasMailbox, OutboxCell, Turn};
 use crate::id::{ActorId, Kind};
+use crate::registry::Registry;
 
 /// What a timer sends.
 pub(crate) enum Load<M> {
     Once(M),
     /// A fresh message each period of so many ticks.
     Every(Box<Interval<M>>),
+    /// What the inner load sends, to whomever `route` finds then.
+    Routed(Box<Routed<M>>),
+}
+
+/// Sends a message to a receiver that is looked up at that time.
+pub(crate) type Route<M> = dyn Fn(&Registry, &OutboxCell, Option<ActorId>, M) + Send;
+
+pub(crate) struct Routed<M> {
+    pub(crate) route: Box<Route<M>>,
+    pub(crate) load: Load<M>,
 }
 
 pub(crate) struct Interval<M> {
@@ -36,6 +47,20 @@ impl<M: 'static> Load<M> {
         match self {
             Self::Once(msg) => Load::Once(msg.into()),
             Self::Every(interval) => Load::every(interval.period.get(), move || (interval.make)().into()),
+            Self::Routed(_) => unreachable!("invariant: a route is put on last"),
+        }
+    }
+
+    pub(super) fn routed(self, route: impl Fn(&Registry, &OutboxCell, Option<ActorId>, M) + Send + 'static) -> Self {
+        Self::Routed(Box::new(Routed { route: Box::new(route), load: self }))
+    }
+
+    /// Ticks from one message to the next; 0 if there is but one.
+    pub(crate) fn period(&self) -> u64 {
+        match self {
+            Self::Once(_) => 0,
+            Self::Every(interval) => interval.period.get(),
+            Self::Routed(routed) => routed.load.period(),
         }
     }
 }
@@ -204,7 +229,7 @@ impl Turn<'_> {
     /// Sends a message at a tick; one that has begun counts as the next. O(1).
     pub fn tell_at<M>(&self, tick: u64, to: impl Destination<M>, msg: M) {
         let spec = TimerSpec { due: tick, owner: Some(self.id()), key: None };
-        to.schedule(self.outbox(), spec, Load::Once(msg));
+        to.schedule(self.registry(), self.outbox(), spec, Load::Once(msg));
     }
 
     /// Sends a message in `ticks` ticks (0 counts as 1), unless the timer is cancelled before, or set again,
@@ -212,7 +237,7 @@ impl Turn<'_> {
     #[doc(alias = "start_timer")]
     pub fn set_timer<M>(&self, key: u64, ticks: u64, to: impl Destination<M>, msg: M) {
         let spec = TimerSpec { due: self.tick().saturating_add(ticks), owner: Some(self.id()), key: Some(key) };
-        to.schedule(self.outbox(), spec, Load::Once(msg));
+        to.schedule(self.registry(), self.outbox(), spec, Load::Once(msg));
     }
 
     /// Sends a message made by `make` in `ticks` ticks (0 counts as 1) and again each time as many ticks
@@ -222,7 +247,7 @@ impl Turn<'_> {
     #[doc(alias = "send_interval")]
     pub fn set_interval<M: 'static>(&self, key: u64, ticks: u64, to: impl Destination<M>, make: impl Fn() -> M + Send + 'static) {
         let spec = TimerSpec { due: self.tick().saturating_add(ticks), owner: Some(self.id()), key: Some(key) };
-        to.schedule(self.outbox(), spec, Load::every(ticks, make));
+        to.schedule(self.registry(), self.outbox(), spec, Load::every(ticks, make));
     }
 
     /// Cancels a timer of this actor's by its key; does nothing if there is none. A message whose tick has

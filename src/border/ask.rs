@@ -128,7 +128,7 @@ where
         let outward = Outward(Box::new(move |end| owed.put(typed(end))));
         let key = host.note_ask_from_outside(host.tick().saturating_add(ticks), outward);
         match panics::catch(|| make(ReplyTo::new(key))) {
-            Ok(msg) => to.deliver(host.outbox(), None, msg),
+            Ok(msg) => to.deliver(host.registry(), host.outbox(), None, msg),
             Err(panic) => tracing::warn!(panic, "the message of an ask from outside panicked when it was made"),
         }
     }

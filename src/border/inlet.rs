@@ -86,7 +86,7 @@ struct Letter<D, M> {
 
 impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letter<D, M> {
     fn post(self: Box<Self>, host: &Turn<'_>) {
-        self.to.deliver(host.outbox(), None, self.msg);
+        self.to.deliver(host.registry(), host.outbox(), None, self.msg);
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
@@ -98,7 +98,7 @@ struct Letters<D, M>(Vec<(D, M)>);
 impl<M: Send + 'static, D: Destination<M> + Send + 'static> Inbound for Letters<D, M> {
     fn post(self: Box<Self>, host: &Turn<'_>) {
         for (to, msg) in self.0 {
-            to.deliver(host.outbox(), None, msg);
+            to.deliver(host.registry(), host.outbox(), None, msg);
         }
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

@@ -8,8 +8,8 @@
 use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 
-use super::offload::Done;
-use crate::actor::{AskError, AskKey, End, OutsideFuture, Return};
+use super::offload::{Done, Goal};
+use crate::actor::{AskError, End, OutsideFuture};
 
 /// Threads of Tokio's if none was given: futures wait rather than work.
 const THREADS: usize = 1;
@@ -26,8 +26,8 @@ impl Runtime {
     }
 
     /// Runs a future, whose end goes to `results`.
-    pub(super) fn start(&mut self, number: u64, key: AskKey, future: OutsideFuture, results: Sender<Done>) {
-        let mut report = Report { number, key, results: Some(results) };
+    pub(super) fn start(&mut self, number: u64, goal: Goal, future: OutsideFuture, results: Sender<Done>) {
+        let mut report = Report { number, goal, results: Some(results) };
         let Some(handle) = self.handle() else { return };
         // Dropped with its report if Tokio was shut down.
         handle.spawn(async move { report.send(future.await) });
@@ -58,7 +58,7 @@ impl Drop for Runtime {
 /// The end of a future that is owed, and comes as [`JobError::Lost`](crate::JobError::Lost) if it is dropped.
 struct Report {
     number: u64,
-    key: AskKey,
+    goal: Goal,
     results: Option<Sender<Done>>,
 }
 
@@ -66,7 +66,7 @@ impl Report {
     fn send(&mut self, end: End) {
         if let Some(results) = self.results.take() {
             // A world that is gone needs no result.
-            let _ = results.send(Done { number: self.number, back: Return { key: self.key, end } });
+            let _ = results.send(Done { number: self.number, goal: self.goal, end });
         }
     }
 }

@@ -31,7 +31,7 @@ impl<C: ChartActor> StateDef<Charting<C>> {
     ///
     /// ```
     /// use bevy_ecs::component::Component;
-    /// use throng::{ChartActor, Charted};
+    /// use throng::{ActorFailure, ChartActor, Charted};
     /// use throng::prelude::*;
     /// use throng::statechart::ChartEvent;
     ///

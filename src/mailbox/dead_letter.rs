@@ -23,11 +23,15 @@ pub enum DeadReason {
     NoState,
     /// The receiver was restarted and its mailbox was set to be dropped.
     Restarted,
+    /// It was sent to a key whose state could not be loaded (see [`StoreFailure`](crate::StoreFailure)). The letter's `to` is an id
+    /// that no actor has.
+    NotLoaded,
 }
 
 impl DeadReason {
     /// All reasons, in the order in which [`MailStats`](crate::MailStats) counts them.
-    pub const ALL: [Self; 6] = [Self::Stopped, Self::Unknown, Self::MailboxFull, Self::Bounced, Self::NoState, Self::Restarted];
+    pub const ALL: [Self; 7] =
+        [Self::Stopped, Self::Unknown, Self::MailboxFull, Self::Bounced, Self::NoState, Self::Restarted, Self::NotLoaded];
 }
 
 /// A message that reached nobody, with the reason.

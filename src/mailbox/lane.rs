@@ -31,7 +31,7 @@ use super::Audience;
 use super::reader::Source;
 use super::shelf::{Packed, Segment, Shelf, segment_messages};
 use crate::cache::prefetch;
-use crate::id::{ActorId, BlockId};
+use crate::id::{ActorId, BlockId, Kind};
 
 /// A message with its receiver and its sender.
 #[derive(Debug)]
@@ -260,6 +260,14 @@ impl<M> Lane<M> {
     /// Blocks with mail, in the order of first use.
     pub(crate) fn touched(&self) -> &[u32] {
         &self.touched
+    }
+
+    /// Whom its messages are for, actors of this kind; those of shouts left out.
+    pub(crate) fn receivers(&self, kind: Kind) -> impl Iterator<Item = ActorId> {
+        self.touched.iter().flat_map(move |&block| {
+            let (full, tail) = (&self.bodies[block as usize].full, &self.tails[block as usize].segment);
+            full.iter().chain([tail]).flatten().map(move |packed| BlockId::new(kind, block).member(packed.to))
+        })
     }
 
     /// Messages in the lane; a shout counts as none until it is delivered.

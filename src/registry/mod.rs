@@ -1,4 +1,4 @@
-//! Finding actors without holding their references: unique names, and topics with many members.
+//! Finding actors without holding their references: unique names, keys, and topics with many members.
 //!
 //! # Model
 //!
@@ -9,6 +9,7 @@
 //!
 //! Names: OTP's `register/2`. Topics: OTP's `pg`, with typed messages.
 
+mod keys;
 mod names;
 mod pools;
 mod topics;
@@ -16,6 +17,7 @@ mod topics;
 pub use names::NameError;
 pub use topics::TopicError;
 
+pub(crate) use keys::{Directories, Directory};
 pub(crate) use names::Names;
 pub(crate) use pools::{Members, Pools, consistent_bucket};
 pub(crate) use topics::Topics;
@@ -26,6 +28,7 @@ pub(crate) struct Registry {
     pub(crate) names: Names,
     pub(crate) topics: Topics,
     pub(crate) pools: Pools,
+    pub(crate) keys: Directories,
 }
 
 impl Registry {
@@ -33,5 +36,6 @@ impl Registry {
     pub(crate) fn release(&mut self, actor: crate::id::ActorId) {
         self.names.release(actor);
         self.pools.release(actor);
+        self.keys.release(actor);
     }
 }

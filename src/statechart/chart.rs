@@ -47,6 +47,8 @@ pub struct Chart<M: Model> {
     pub(super) histories: usize,
     /// Some state keeps events for later.
     pub(super) defers: bool,
+    /// Some guard may fail.
+    pub(super) attempts: bool,
     /// The order of activation can matter.
     pub(super) ordered: bool,
     pub(super) semantics: Semantics,
@@ -90,6 +92,7 @@ pub(super) struct Node<M: Model> {
     pub(super) name: Option<M::State>,
     pub(super) text: String,
     /// See [`StateDef`].
+    #[cfg_attr(not(feature = "xstate-json"), expect(dead_code, reason = "for the export"))]
     pub(super) key: Option<String>,
     pub(super) kind: NodeKind,
     /// The root is its own parent.
@@ -147,6 +150,7 @@ pub(super) struct Move<S> {
 /// A delay of a state.
 pub(super) struct Delay<M: Model> {
     /// As written: ticks, or a name.
+    #[cfg_attr(not(feature = "xstate-json"), expect(dead_code, reason = "for the export"))]
     pub(super) key: String,
     pub(super) kind: u16,
     pub(super) ticks: Box<DelayFn<M>>,

@@ -64,6 +64,7 @@ impl<M: Model> Compiler<M> {
             tags: Vec::new(),
             histories: 0,
             defers: false,
+            attempts: false,
             ordered: false,
             semantics: definition.semantics,
             microsteps_max: definition.microsteps_max,
@@ -207,6 +208,7 @@ impl<M: Model> Compiler<M> {
         let condition = self.condition_of(&transition.guards);
         self.chart.conditions.push(condition);
         let mut guards: Vec<_> = transition.guards.into_iter().filter_map(|guard| self.resolve_guard(guard, place, problems)).collect();
+        self.chart.attempts |= guards.iter().any(GuardTree::may_fail);
         let guard = if guards.len() > 1 { Some(GuardTree::All(guards)) } else { guards.pop() };
         let fixed = Move::default();
         let compiled = Transition {

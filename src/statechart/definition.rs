@@ -40,6 +40,18 @@ pub(super) enum GuardTree<M: Model, S> {
     Labelled(Named, Box<Self>),
 }
 
+impl<M: Model, S> GuardTree<M, S> {
+    /// Whether an event may come of it.
+    pub(super) fn may_fail(&self) -> bool {
+        match self {
+            Self::Attempt(_) => true,
+            Self::Test(_) | Self::In(_) => false,
+            Self::All(guards) | Self::Any(guards) => guards.iter().any(Self::may_fail),
+            Self::Not(guard) | Self::Labelled(_, guard) => guard.may_fail(),
+        }
+    }
+}
+
 impl<M: Model> Guard<M> {
     /// Holds if the function says so. It must be pure: how often it is called is not defined.
     pub fn test(test: impl Fn(&M::Context, &Trigger<'_, M::Event>) -> bool + Send + Sync + 'static) -> Self {

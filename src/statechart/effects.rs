@@ -36,6 +36,12 @@ pub(super) enum Request<E> {
     /// An event before all others.
     Insert(Queued<E>),
     Timer(TimerOp<E>),
+    /// The delay of a state that was entered, by the kind of its event.
+    Delay(u16, u64),
+    /// Its end, as the state was left.
+    EndDelay(u16),
+    /// It was carried out.
+    Nothing,
 }
 
 /// What is asked for in one turn, in order. It owns no memory while it is short.
@@ -69,6 +75,9 @@ impl<E> Queue<E> {
 
     pub(super) fn pop(&mut self) -> Option<Queued<E>> {
         if self.next.is_empty() {
+            if self.back.is_empty() {
+                return None;
+            }
             self.next.extend(self.back.drain(..).rev());
         }
         self.next.pop()

@@ -23,7 +23,8 @@ pub(super) struct Sight<'a, M: Model> {
     pub(super) context: &'a M::Context,
     pub(super) trigger: &'a Trigger<'a, M::Event>,
     pub(super) active: M::Set,
-    pub(super) faults: &'a Faults<M::Event>,
+    /// Where guards that fail leave what they want; `None` where that is not of interest.
+    pub(super) faults: Option<&'a Faults<M::Event>>,
 }
 
 /// What guards that failed want to be raised, in the order in which they did.
@@ -33,6 +34,11 @@ impl<M: Model> Sight<'_, M> {
     /// Adds the transitions for an event. `handlers` are the active states that have any for its kind.
     #[inline]
     pub(super) fn select(&self, kind: usize, handlers: M::Set, picks: &mut Picks) {
+        let Some(first) = handlers.first() else { return };
+        if handlers == M::Set::one(first) {
+            picks.extend(self.enabled(self.chart.candidates(kind, first)));
+            return;
+        }
         match self.chart.semantics {
             Semantics::XState => self.select_innermost(kind, handlers, picks),
             Semantics::Scxml => self.select_per_leaf(handlers, |state| self.enabled(self.chart.candidates(kind, state)), picks),
@@ -102,7 +108,9 @@ impl<M: Model> Sight<'_, M> {
             GuardTree::Attempt(attempt) => {
                 let states = ActiveStates { chart: self.chart, active: self.active };
                 attempt(self.context, self.trigger, &states).unwrap_or_else(|fault| {
-                    self.faults.borrow_mut().push(fault);
+                    if let Some(faults) = self.faults {
+                        faults.borrow_mut().push(fault);
+                    }
                     false
                 })
             }

@@ -15,6 +15,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::chart::{Chart, Move, NodeKind};
 use super::configuration::{Configuration, Memory, Status};
 use super::definition::Semantics;
@@ -25,7 +27,7 @@ use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
 use super::moves::Entries;
 use super::select::{Faults, Picks, Sight};
 use super::set::StateSet;
-use super::timers::{TimerId, TimerOp};
+use super::timers::TimerId;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -92,13 +94,12 @@ impl<M: Model> Chart<M> {
         let kind = event.kind().index();
         let handlers = active.and(self.handlers[kind]);
         let state = handlers.first()?;
-        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) {
+        // Guards that may fail are asked by those who raise what they want.
+        if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) || self.attempts {
             return None;
         }
-        let faults = Faults::default();
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: &faults };
-        // Where a guard fails, it is asked again by those who raise what it wants.
-        sight.enabled(self.candidates(kind, state)).filter(|_| faults.borrow().is_empty())
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
+        sight.enabled(self.candidates(kind, state))
     }
 
     /// The next states where a transition does nothing but change them: the way of most events in charts that are
@@ -130,8 +131,7 @@ impl<M: Model> Chart<M> {
             return false;
         }
         let mut picks = Picks::new();
-        let faults = Faults::default();
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: &faults };
+        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
         sight.select(kind, active.and(self.handlers[kind]), &mut picks);
         self.keeps(active, kind, &picks)
     }
@@ -361,7 +361,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {
-        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active, faults: &self.faults }
+        Sight { chart: self.chart, context: self.context, trigger, active: self.step.active, faults: Some(&self.faults) }
     }
 
     /// Raises what guards want that failed.
@@ -399,7 +399,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             return Ok(());
         }
         let postpone = std::mem::take(&mut self.step.postpone);
-        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_)));
+        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_) | Request::Delay(..)));
         if postpone || timed {
             self.memory();
         }
@@ -407,22 +407,27 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         if let Some(memory) = &mut memory {
             memory.postponed.extend(event.filter(|_| postpone));
             if self.step.active != before {
-                queue.replay(&mut memory.postponed);
+                if !memory.postponed.is_empty() {
+                    queue.replay(&mut memory.postponed);
+                }
                 memory.timers.cancel(&TimerId::State);
             }
             memory.timers.cancel(&TimerId::Event);
         }
-        let mut inserted = Requests::new();
-        for request in self.step.requests.drain(..) {
-            match (request, &mut memory) {
+        let mut inserted = SmallVec::<[Queued<M::Event>; 2]>::new();
+        for request in &mut self.step.requests {
+            match (std::mem::replace(request, Request::Nothing), &mut memory) {
                 (Request::Raise(event), _) => queue.push(event),
+                (Request::Insert(event), _) => inserted.push(event),
                 (Request::Timer(op), Some(memory)) => memory.timers.apply(op, self.now),
-                (request, _) => inserted.push(request),
+                (Request::Delay(kind, ticks), Some(memory)) => memory.timers.start_delay(kind, ticks, self.now),
+                (Request::EndDelay(kind), Some(memory)) => memory.timers.cancel(&TimerId::After(kind)),
+                // There is a memory as soon as there is a timer.
+                (Request::Timer(_) | Request::Delay(..) | Request::EndDelay(_), None) | (Request::Nothing, _) => {}
             }
         }
-        while let Some(Request::Insert(event)) = inserted.pop() {
-            queue.push_front(event);
-        }
+        self.step.requests.clear();
+        inserted.into_iter().rev().for_each(|event| queue.push_front(event));
         self.check_limits()
     }
 
@@ -513,7 +518,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.run_actions(&node.exit, trigger)?;
             for delay in node.delays.clone() {
                 let kind = chart.delays[delay as usize].kind;
-                self.step.requests.push(Request::Timer(TimerOp::Cancel(TimerId::After(kind))));
+                self.step.requests.push(Request::EndDelay(kind));
             }
         }
         self.step.active = before.without(exits);
@@ -535,8 +540,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.run_actions(&node.entry, trigger)?;
             for delay in node.delays.clone() {
                 let delay = &chart.delays[delay as usize];
-                let start = TimerOp::Start(TimerId::After(delay.kind), (delay.ticks)(self.context), Queued::Own(delay.kind));
-                self.step.requests.push(Request::Timer(start));
+                self.step.requests.push(Request::Delay(delay.kind, (delay.ticks)(self.context)));
             }
             if initials.has(state) {
                 self.run_actions(&node.initial, trigger)?;

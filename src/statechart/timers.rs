@@ -138,9 +138,26 @@ impl<E> Timers<E> {
         }
     }
 
+    /// Starts the delay of a state, of which none is pending unless its state was entered while active.
+    #[inline]
+    pub(super) fn start_delay(&mut self, kind: u16, ticks: u64, now: u64) {
+        self.cancel(&TimerId::After(kind));
+        let due = (ticks > 0).then(|| now.saturating_add(ticks));
+        self.0.push(Pending { id: TimerId::After(kind), due, event: Queued::Own(kind) });
+    }
+
+    #[inline]
     pub(super) fn cancel(&mut self, id: &TimerId) {
-        if *id != TimerId::Unnamed {
-            self.0.retain(|pending| pending.id != *id);
+        if !self.0.is_empty() {
+            self.strike_out(id);
+        }
+    }
+
+    /// At most one of an id is pending, but for unnamed ones, which nothing cancels.
+    fn strike_out(&mut self, id: &TimerId) {
+        let same = |pending: &Pending<E>| pending.id == *id && *id != TimerId::Unnamed;
+        if let Some(at) = self.0.iter().position(same) {
+            self.0.remove(at);
         }
     }
 
@@ -169,8 +186,8 @@ impl<E> Timers<E> {
 
     /// Takes the one that is due first; of several, the one started first.
     pub(super) fn pop_due(&mut self, now: u64) -> Option<Queued<E>> {
-        let due = self.next_due().filter(|due| *due <= now)?;
-        let at = self.0.iter().position(|pending| pending.due == Some(due))?;
+        let dues = self.0.iter().enumerate().filter_map(|(at, pending)| Some((pending.due?, at)));
+        let (_, at) = dues.min().filter(|(due, _)| *due <= now)?;
         Some(self.0.remove(at).event)
     }
 }

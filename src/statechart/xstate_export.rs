@@ -37,7 +37,8 @@ impl XStateMachine {
     ///
     /// # Errors
     ///
-    /// [`ExportError`]: the chart defers events, gives out outputs, or follows SCXML's rules.
+    /// [`ExportError`]: the chart defers events, gives out outputs, has initial states that are no children or history
+    /// with actions, or follows SCXML's rules.
     ///
     /// # Examples
     ///
@@ -93,8 +94,19 @@ fn missing<M: Model>(chart: &Chart<M>) -> Vec<String> {
     if chart.semantics == Semantics::Scxml {
         problems.push("it follows SCXML's rules".to_owned());
     }
-    for node in chart.states.iter().filter(|node| node.output.is_some()) {
-        problems.push(format!("state `{}` gives out an output", node.text));
+    for (at, node) in chart.states.iter().enumerate() {
+        let state = &node.text;
+        let is_child = |target: &u16| node.children.has((*target).into());
+        let targets = chart.targets(&node.defaults);
+        if node.output.is_some() {
+            problems.push(format!("state `{state}` gives out an output"));
+        }
+        if node.kind == NodeKind::Compound && !(targets.len() == 1 && targets.iter().all(is_child)) {
+            problems.push(format!("state `{state}` has an initial state that is no child of it, or several"));
+        }
+        if chart.masks.histories.has(at) && !node.initial.is_empty() {
+            problems.push(format!("history state `{state}` has actions"));
+        }
     }
     for (kind, deferrers) in chart.deferrers.iter().enumerate() {
         for state in deferrers.ascending() {

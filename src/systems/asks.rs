@@ -6,14 +6,16 @@
 //! to do here is to bring those whose time is over, type by type, in the phase of timers; and to hand the ends
 //! of asks from outside to those who wait, with the end of the tick.
 
+use std::collections::HashSet;
 use std::hash::Hash;
 
 use bevy_ecs::world::World;
 
 use super::engine::Engine;
 use super::hub::Hub;
-use crate::actor::{AskError, AskKey, AskStats, Asker, End, Outward, Return};
+use crate::actor::{AskError, AskKey, AskStats, Asker, End, Outward, Return, TypeAsks};
 use crate::digest::Digester;
+use crate::id::{ActorId, Kind};
 use crate::panics;
 
 /// Asks from outside.
@@ -70,6 +72,11 @@ impl Engine {
                 None
             });
         }
+    }
+
+    /// Who of a kind waits for the end of an ask, or of a job.
+    pub(super) fn askers(&mut self, kind: Kind) -> HashSet<ActorId> {
+        self.runners[kind as usize].asks().map(TypeAsks::askers).unwrap_or_default()
     }
 
     pub(super) fn ask_stats(&mut self) -> AskStats {

@@ -74,6 +74,11 @@ pub(crate) trait Behaviour<A: HasMailbox>: Send {
         None
     }
 
+    /// The rules by which actors are restarted for which there is a way to make fresh state.
+    fn restart_rules(&self) -> Option<(RestartIntensity, bool)> {
+        None
+    }
+
     /// Starts an incarnation: a newborn, or fresh state in place of the old. `fresh` makes the state, else the
     /// actor's own factory.
     fn begin(&mut self, _world: &mut World, _hub: &mut Hub, _roster: &mut Roster<A>, _id: ActorId, _with: Beginning<'_>) -> Start {
@@ -413,7 +418,11 @@ impl<A: Actor> Behaviour<A> for ActorBehaviour<A> {
     }
 
     fn restarts(&self, id: ActorId) -> Option<(RestartIntensity, bool)> {
-        self.factory(id).map(|_| (self.config.restart, self.config.keep_mailbox))
+        self.factory(id).and_then(|_| self.restart_rules())
+    }
+
+    fn restart_rules(&self) -> Option<(RestartIntensity, bool)> {
+        Some((self.config.restart, self.config.keep_mailbox))
     }
 
     fn begin(&mut self, world: &mut World, hub: &mut Hub, roster: &mut Roster<A>, id: ActorId, with: Beginning<'_>) -> Start {

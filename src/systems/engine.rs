@@ -14,6 +14,7 @@ use super::config::Fresh;
 use super::hub::{Hub, Sharing, TICK_PERIOD_DEFAULT};
 use super::jobs::JobMode;
 use super::keeper::{Keeper, Runner};
+use super::keyed::KeyedTypes;
 use super::lives::{LifeStep, Lives};
 use super::pools::Grow;
 use super::tick::WakeList;
@@ -235,6 +236,7 @@ pub(crate) struct Engine {
     pub(super) pool_makers: Vec<Grow>,
     /// Jobs for outside the tick, in order.
     pub(crate) jobs: Vec<Job>,
+    pub(super) keyed: KeyedTypes,
 }
 
 /// The engine's place in the world; empty while it is at work.
@@ -267,6 +269,7 @@ impl Engine {
             dead_letters: Vec::new(),
             pool_makers: Vec::new(),
             jobs: Vec::new(),
+            keyed: KeyedTypes::default(),
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();
@@ -381,7 +384,7 @@ impl Engine {
         ActorRefs::new(batches.flatten())
     }
 
-    fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
+    pub(super) fn bear_now<A: HasMailbox>(&mut self, world: &mut World, births: Vec<Newborn<A>>) {
         if births.is_empty() {
             return;
         }
@@ -424,11 +427,16 @@ impl Engine {
     pub(crate) fn is_idle(&mut self, world: &World) -> bool {
         self.gather_desk();
         let due = self.lives.next_due().is_some_and(|due| due <= self.hub.tick + 1);
-        self.is_quiet() && self.desk.is_empty() && !due && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
+        self.is_quiet()
+            && self.desk.is_empty()
+            && !due
+            && !self.waits_for_stores()
+            && world.get_resource::<Lost>().is_none_or(Lost::is_empty)
     }
 
     /// Stops all actors; mail that is left becomes dead letters.
     pub(crate) fn shut_down(&mut self, world: &mut World) {
+        self.close_keyed();
         self.stop_all(world);
         self.hub.round = 0;
         self.run_round(world, false);
@@ -480,6 +488,7 @@ impl Engine {
         self.lives.digest(&mut digester);
         self.digest_asks(&mut digester);
         self.digest_registry(&mut digester);
+        self.digest_keyed(&mut digester);
         for nursery in &self.hub.nurseries {
             let (free, fresh) = nursery.state();
             fresh.hash(&mut digester);

@@ -179,6 +179,11 @@ impl Engine {
         }
         let verdict = if reason.is_normal() {
             Verdict::GiveUp
+        } else if let Some(goes_on) = self.renew(world, id, failure) {
+            if goes_on {
+                return;
+            }
+            Verdict::GiveUp
         } else {
             let before = self.hub.orders.len();
             let verdict = self.runners[id.kind() as usize].supervise(world, &mut self.hub, id, failure);
@@ -190,16 +195,19 @@ impl Engine {
                 self.stats.restarts += 1;
                 self.tell_restart(id, reason);
             }
-            Verdict::GiveUp => {
-                if !reason.is_normal() {
-                    self.note_given_up(id, reason);
-                }
-                self.let_go(world, Some(id), Some(reason));
-            }
+            Verdict::GiveUp => self.give_up(world, id, reason),
         }
         if self.runners[id.kind() as usize].has_mail() {
             self.awake.wake(id.kind());
         }
+    }
+
+    /// An actor has ended for good.
+    pub(super) fn give_up(&mut self, world: &mut World, id: ActorId, reason: &ExitReason) {
+        if !reason.is_normal() {
+            self.note_given_up(id, reason);
+        }
+        self.let_go(world, Some(id), Some(reason));
     }
 
     fn note_given_up(&mut self, id: ActorId, reason: &ExitReason) {

@@ -151,10 +151,10 @@ impl Hub {
         }
     }
 
-    /// The host's outbox: what is written here goes out with the next round.
-    pub(crate) fn host(&mut self) -> &OutboxCell {
+    /// The registry, and the host's outbox: what is written there goes out with the next round.
+    pub(crate) fn host(&mut self) -> (&Registry, &OutboxCell) {
         self.outboxes[0].get_mut().begin();
-        &self.outboxes[0]
+        (&self.registry, &self.outboxes[0])
     }
 
     /// Whether one more line may be logged in this tick.
@@ -187,9 +187,8 @@ impl Hub {
     }
 
     /// Brings asks to their end with the next round.
-    pub(crate) fn bring_in(&mut self, returns: Vec<Return>) {
-        let first = self.outboxes[0].get_mut();
-        returns.into_iter().for_each(|back| first.bring_in(back));
+    pub(crate) fn bring_in(&mut self, back: Return) {
+        self.outboxes[0].get_mut().bring_in(back);
     }
 
     /// Gives unused positions of the pass back, type by type.

@@ -20,7 +20,7 @@ use crate::digest::Digester;
 use crate::id::ActorId;
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, Lane, MailStats, MailboxConfig};
 use crate::panics;
-use crate::supervision::{Start, Verdict};
+use crate::supervision::{RestartIntensity, Start, Verdict};
 use crate::wheel::Wheel;
 use crate::world::{Held, Life, Mailbox, Roster, Tally};
 
@@ -104,6 +104,13 @@ impl<A: HasMailbox> Keeper<A> {
     /// Gives one actor mailbox settings of its own; `false` if it does not live.
     pub(crate) fn configure(&self, world: &mut World, id: ActorId, config: MailboxConfig<A::Msg>) -> bool {
         self.with_held(world, id, |held| held.config = Some(Box::new(config))).is_some()
+    }
+
+    /// Notes a failure: whether the actor may be restarted by these rules, and whether it keeps its mail then.
+    pub(super) fn may_restart(&self, world: &mut World, tick: u64, id: ActorId, rules: Option<(RestartIntensity, bool)>) -> Option<bool> {
+        let (intensity, keep_mailbox) = rules?;
+        let verdict = self.with_held(world, id, |held| intensity.decide(&mut held.restarts, tick));
+        (verdict == Some(Verdict::Restart)).then_some(keep_mailbox)
     }
 
     /// Lets an actor run on that was restarted in place.
@@ -326,12 +333,8 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn supervise(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, failure: &Failure) -> Verdict {
-        let Some((intensity, keep_mailbox)) = self.behaviour.restarts(id) else { return Verdict::GiveUp };
-        let tick = hub.tick;
-        let verdict = self.with_held(world, id, |held| intensity.decide(&mut held.restarts, tick));
-        if verdict != Some(Verdict::Restart) {
-            return Verdict::GiveUp;
-        }
+        let rules = self.behaviour.restarts(id);
+        let Some(keep_mailbox) = self.may_restart(world, hub.tick, id, rules) else { return Verdict::GiveUp };
         // Until fresh state is there the actor stays failed, so that nothing runs on the old.
         match self.begin(world, hub, id, Beginning { fresh: None, failure: Some(failure) }, keep_mailbox) {
             Start::Running => {}

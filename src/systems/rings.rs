@@ -46,7 +46,7 @@ impl Engine {
         let ring = Ring::new(ring);
         tracing::warn!(%ring, "actors await each other; the ask of the first ends with an error");
         let key = AskKey { world: self.hub.world, asker: Asker::Actor(ask.asker, place) };
-        self.hub.bring_in(vec![Return { key, end: Err(AskError::Deadlock(ring)) }]);
+        self.hub.bring_in(Return { key, end: Err(AskError::Deadlock(ring)) });
     }
 
     /// The actors of the ring that an asker is in.

@@ -59,6 +59,7 @@ impl Engine {
         }
         self.carry_out(acts);
         self.carry_out_stops(world, &stops);
+        self.activate(world);
         self.log_dead();
         self.hub.take_returns();
         self.gather();
@@ -188,6 +189,7 @@ impl Engine {
                 Act::Emit { port, value } => self.emitted.push((port, value)),
                 Act::Change(change) => self.change(change),
                 Act::Job(job) => self.jobs.push(job),
+                Act::Knock(..) | Act::Keep(..) | Act::Stored(..) => self.heed_keyed(act),
                 Act::Return(back) => self.hub.end_ask_from_outside(back),
             }
         }

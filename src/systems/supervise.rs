@@ -34,6 +34,8 @@ pub struct ShutdownReport {
     pub ticks: u64,
     /// Supervised actors that did not stop in time and were killed.
     pub unstopped: Vec<Unstopped>,
+    /// States of keyed actors that could not be saved in time.
+    pub unsaved: usize,
 }
 
 /// An actor that did not stop in time.

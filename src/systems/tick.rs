@@ -20,8 +20,9 @@ pub(crate) fn begin_tick(engine: &mut Engine) {
     engine.set_timers(0);
     engine.hub.tick += 1;
     engine.hub.sessions = 0;
-    let brought = engine.desk.take();
-    engine.hub.bring_in(brought);
+    for back in engine.desk.take() {
+        engine.hub.bring_in(back);
+    }
     engine.hub.log_left = LOG_LINES;
     for kind in std::mem::take(&mut engine.stalled) {
         engine.awake.wake(kind);
@@ -36,12 +37,14 @@ pub(crate) fn run_rounds(world: &mut World) {
         return Engine::scope(world, |engine, world| {
             engine.begin_rounds(world);
             while engine.run_round(world, true) {}
+            engine.end_keyed(world);
         });
     }
     Engine::scope(world, Engine::begin_rounds);
     while Engine::scope(world, |engine, world| engine.run_round(world, false)) {
         world.run_schedule(ActorRound);
     }
+    Engine::scope(world, Engine::end_keyed);
 }
 
 /// The kinds with mail for the next round.
@@ -93,6 +96,7 @@ impl WakeList {
 impl Engine {
     fn begin_rounds(&mut self, world: &mut World) {
         self.hub.round = 0;
+        self.begin_keyed(world);
         self.settle_lost(world);
         if !self.lives.wheel.is_empty() {
             self.ring(world);

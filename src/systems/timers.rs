@@ -19,10 +19,11 @@ use bevy_ecs::world::World;
 
 use super::engine::Engine;
 use super::keeper::{Keeper, Runner};
-use crate::actor::{Failure, FailureKind, HasMailbox, Load, Outbox, OutboxCell, Signal, Timer};
+use crate::actor::{Failure, FailureKind, HasMailbox, Load, Outbox, OutboxCell, Routed, Signal, Timer};
 use crate::digest::Digester;
 use crate::id::{ActorId, Kind};
 use crate::panics;
+use crate::registry::Registry;
 use crate::wheel::TimerKey;
 use crate::world::Roster;
 
@@ -57,7 +58,7 @@ pub(crate) trait TypeTimers {
     fn cancel(&mut self, key: TimerKey);
     fn is_pending(&self, key: TimerKey) -> bool;
     /// Makes mail of what falls due up to `tick`. Returns how many timers it dropped for their owner's sake.
-    fn fire(&mut self, tick: u64, others: Others<'_>, outbox: &OutboxCell, signals: &mut Vec<Signal>) -> u64;
+    fn fire(&mut self, tick: u64, others: Others<'_>, out: (&Registry, &OutboxCell), signals: &mut Vec<Signal>) -> u64;
     /// Drops the timers whose owner has stopped; returns how many.
     fn sweep(&mut self, others: Others<'_>) -> u64;
 }
@@ -119,7 +120,7 @@ impl<A: HasMailbox> TypeTimers for Keeper<A> {
         self.wheel.get(key).is_some()
     }
 
-    fn fire(&mut self, tick: u64, others: Others<'_>, outbox: &OutboxCell, signals: &mut Vec<Signal>) -> u64 {
+    fn fire(&mut self, tick: u64, others: Others<'_>, (registry, outbox): (&Registry, &OutboxCell), signals: &mut Vec<Signal>) -> u64 {
         let mut dropped = 0;
         let Self { wheel, roster, .. } = self;
         wheel.advance(tick, |timer| {
@@ -129,22 +130,24 @@ impl<A: HasMailbox> TypeTimers for Keeper<A> {
                 return None;
             }
             let Timer { to, owner, load } = timer;
-            let (msg, again) = match load {
-                Load::Once(msg) => (msg, None),
-                Load::Every(interval) => match panics::catch(|| (interval.make)()) {
-                    Ok(msg) => (msg, Some(interval)),
-                    Err(reason) => {
-                        let failure = Failure { kind: FailureKind::Panic, reason };
-                        signals.extend(owner.map(|owner| Signal::Failed(owner, failure)));
-                        return None;
-                    }
-                },
+            let tell = |msg| outbox.with(|outbox| outbox.tell::<A>(to, owner, msg));
+            let sent = match load {
+                Load::Routed(routed) => {
+                    let Routed { route, load } = *routed;
+                    let sent = send(load, |msg| route(registry, outbox, owner, msg));
+                    sent.map(|again| again.map(|load| Load::Routed(Box::new(Routed { route, load }))))
+                }
+                load => send(load, tell),
             };
-            outbox.with(|outbox| {
-                outbox.tell::<A>(to, owner, msg);
-                outbox.begin();
-            });
-            again.map(|interval| (tick.saturating_add(interval.period.get()), Timer { to, owner, load: Load::Every(interval) }))
+            outbox.with(Outbox::begin);
+            match sent {
+                Ok(again) => again.map(|load| (tick.saturating_add(load.period()), Timer { to, owner, load })),
+                Err(reason) => {
+                    let failure = Failure { kind: FailureKind::Panic, reason };
+                    signals.extend(owner.map(|owner| Signal::Failed(owner, failure)));
+                    None
+                }
+            }
         });
         dropped
     }
@@ -154,6 +157,21 @@ impl<A: HasMailbox> TypeTimers for Keeper<A> {
         let Self { wheel, roster, .. } = self;
         wheel.retain(|timer| owner_lives(roster, others, timer.owner), |timer| drop_timer(Some(timer)));
         (before - self.wheel.len()) as u64
+    }
+}
+
+/// Sends what falls due; returns what falls due again, or how making its message panicked.
+fn send<M: 'static>(load: Load<M>, send: impl FnOnce(M)) -> Result<Option<Load<M>>, String> {
+    match load {
+        Load::Once(msg) => {
+            send(msg);
+            Ok(None)
+        }
+        Load::Every(interval) => {
+            send(panics::catch(|| (interval.make)())?);
+            Ok(Some(Load::Every(interval)))
+        }
+        Load::Routed(_) => unreachable!("invariant: routes are not nested"),
     }
 }
 
@@ -171,11 +189,7 @@ fn drop_timer<M>(timer: Option<Timer<M>>) {
 impl<A: HasMailbox> Keeper<A> {
     pub(super) fn digest_timers(&self, digester: &mut Digester) {
         for (due, timer) in self.wheel.iter() {
-            let period = match &timer.load {
-                Load::Once(_) => 0,
-                Load::Every(interval) => interval.period.get(),
-            };
-            (due, timer.to, timer.owner, period).hash(digester);
+            (due, timer.to, timer.owner, timer.load.period()).hash(digester);
         }
     }
 }
@@ -195,7 +209,7 @@ impl Engine {
         let Self { hub, runners, timers, stats, .. } = self;
         timers.kinds.retain(|&kind| {
             let Some((others, runner)) = Others::split(runners, kind) else { return false };
-            stats.timers_dropped += runner.timers().fire(hub.tick, others, &hub.outboxes[0], &mut hub.signals);
+            stats.timers_dropped += runner.timers().fire(hub.tick, others, (&hub.registry, &hub.outboxes[0]), &mut hub.signals);
             runner.timers().len() > 0
         });
     }

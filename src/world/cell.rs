@@ -95,17 +95,17 @@ impl<M> Default for Held<M> {
 impl<M> Held<M> {
     /// Whether the actor takes its mail like one that holds nothing.
     fn is_open(&self) -> bool {
-        self.kept.is_empty()
-            && self.parked.is_empty()
-            && self.muted == 0
-            && self.turns == 0
-            && self.life == Life::Running
-            && self.config.is_none()
+        self.is_at_rest() && self.config.is_none()
     }
 
     /// Whether nothing would be lost without the box.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_open() && self.restarts.is_empty()
+    }
+
+    /// Whether the actor runs and has nothing to do.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.kept.is_empty() && self.parked.is_empty() && self.muted == 0 && self.turns == 0 && self.life == Life::Running
     }
 
     /// Whether the actor may take kept mail. One in a turn may not; a muted actor may not, unless it is full itself.

@@ -1,10 +1,12 @@
 //! All that is kept for one actor type.
 
+use std::collections::HashSet;
+
 use smallvec::SmallVec;
 
 use super::{AnswerLanes, AnswerParts, SlotTable};
 use crate::actor::{HasMailbox, LaneSlot, Newborn};
-use crate::id::Kind;
+use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part};
 
 /// One block's mail in one pass.
@@ -77,6 +79,8 @@ pub(crate) struct Roster<A: HasMailbox> {
     stats: MailStats,
     /// Messages in mailboxes, counted as they go in and out.
     kept: i64,
+    /// Messages that wait for an actor to be activated. They are counted as sent here, and in `stats` when they go on.
+    pub(crate) waiting: u64,
     /// Lanes that were sent in this round, in order: mail for the next.
     incoming: Vec<LaneSlot>,
     /// Lanes with mail for this round's pass, in order.
@@ -103,6 +107,7 @@ impl<A: HasMailbox> Roster<A> {
             config,
             stats: MailStats::default(),
             kept: 0,
+            waiting: 0,
             incoming: Vec::new(),
             pending: Vec::new(),
             ticks: false,
@@ -241,7 +246,14 @@ impl<A: HasMailbox> Roster<A> {
         let lanes = self.pending.iter_mut().chain(&mut self.incoming);
         let on_their_way: usize = lanes.map(|slot| lane::<A>(slot).len()).sum();
         let queued = on_their_way as i64 + self.kept;
-        MailStats { queued: u64::try_from(queued).unwrap_or(u64::MAX), ..self.stats.clone() }
+        let queued = u64::try_from(queued).unwrap_or(u64::MAX) + self.waiting;
+        MailStats { sent: self.stats.sent + self.waiting, queued, ..self.stats.clone() }
+    }
+
+    /// Whom mail is on its way to, broadcasts aside.
+    pub(crate) fn receivers(&mut self) -> HashSet<ActorId> {
+        let lanes = self.pending.iter_mut().chain(&mut self.incoming);
+        lanes.flat_map(|slot| lane::<A>(slot).receivers(self.kind)).collect()
     }
 }
 

@@ -273,6 +273,21 @@ fn wrong_charts_are_not_registered() {
     assert!(text.contains("transition 1 of state `Patrol` for `Hit` names the state `Stunned`"), "{text}");
 }
 
+/// An actor's table has its context, 16 bytes for the chart, and what every actor has.
+#[test]
+fn a_charted_actor_costs_16_bytes_beyond_its_context() {
+    assert_eq!(size_of::<Charted<Guard>>(), size_of::<Guard>() + 16);
+    let mut throng = world(ThrongOptions::new());
+    let guard = throng.spawn(Charted::new(Guard::default()));
+    let entity = throng.entity(guard.id()).expect("it lives");
+    let bytes: usize = {
+        let world = throng.world();
+        let components = world.entity(entity).archetype().components().to_vec();
+        components.iter().filter_map(|&id| world.components().get_info(id)).map(|info| info.layout().size()).sum()
+    };
+    assert_eq!(bytes, size_of::<Guard>() + 16 + size_of::<throng::Mailbox<Charted<Guard>>>());
+}
+
 /// Many charts that tell each other, fail, wait and stop: the same digests for any cut of the work.
 #[test]
 fn digests_do_not_depend_on_threads() {

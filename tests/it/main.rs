@@ -15,6 +15,7 @@ mod failures;
 mod identity;
 mod invoke;
 mod isolation;
+mod keyed;
 mod mail_system;
 mod naming;
 mod offload;

@@ -33,6 +33,42 @@ type SourceFn = dyn Fn(&str) -> Result<String, String>;
 
 /// What a document reaches outside of itself: custom actions, processors of events, its log, and files. A name bound twice
 /// means what it was bound to last.
+///
+/// # Examples
+///
+/// ```
+/// use throng::statechart::{Model, ScxmlBindings, ScxmlDocument, ScxmlEvent, ScxmlSession, Session, StateId};
+///
+/// struct Bell;
+/// impl Model for Bell {
+///     type State = StateId;
+///     type Event = ScxmlEvent;
+///     type Context = ScxmlSession;
+///     type Port<'a> = ();
+///     type Set = u64;
+/// }
+///
+/// let document = ScxmlDocument::parse(r#"
+///     <scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:my="mine">
+///         <state id="door">
+///             <transition event="push"><my:ring times="3"/><send event="guest" type="porter" target="hall"/></transition>
+///         </state>
+///     </scxml>"#)?;
+/// let bindings = ScxmlBindings::<Bell>::new()
+///     .action("ring", |data, attributes, _| {
+///         data.set("rung", attributes["times"].as_str());
+///         Ok(())
+///     })
+///     .processor("porter", |data, message, _| {
+///         data.set("sent", &*format!("{} to {:?}", message.event, message.target));
+///         Ok(())
+///     });
+/// let mut bell = Session::start(document.define(&bindings, 1)?.build()?.into(), document.session())?;
+/// bell.send(document.event("push"))?;
+/// assert_eq!(bell.context().get("rung"), Some(&"3".into()));
+/// assert_eq!(bell.context().get("sent"), Some(&"guest to Some(\"hall\")".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ScxmlBindings<M: Model> {
     pub(super) actions: BTreeMap<String, Arc<ActionFn<M>>>,
     pub(super) processors: BTreeMap<String, Arc<ProcessorFn<M>>>,

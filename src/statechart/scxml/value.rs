@@ -5,6 +5,17 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A value of an SCXML document: plain data, which is cloned, compared and hashed by what it holds.
+///
+/// # Examples
+///
+/// ```
+/// use throng::statechart::ScxmlValue;
+///
+/// let order = ScxmlValue::record([("item", "tea".into()), ("pots", 2.into())]);
+/// assert_eq!(order.get("pots"), &ScxmlValue::Integer(2));
+/// assert_eq!(order.get("sugar"), &ScxmlValue::Undefined);
+/// assert_eq!(order.to_string(), "{item: \"tea\", pots: 2}");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScxmlValue {
