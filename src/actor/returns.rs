@@ -117,12 +117,17 @@ pub(crate) fn works_for(world: WorldNo) -> bool {
 }
 
 /// Takes what came back on this thread since the last time.
-#[inline]
-pub(crate) fn take_returns(mut each: impl FnMut(Return)) {
+#[inline(always)]
+pub(crate) fn take_returns(each: impl FnMut(Return)) {
     if ANY.get() {
-        ANY.set(false);
-        RETURNS.take().into_iter().for_each(&mut each);
+        take_all_returns(each);
     }
+}
+
+#[cold]
+fn take_all_returns(each: impl FnMut(Return)) {
+    ANY.set(false);
+    RETURNS.take().into_iter().for_each(each);
 }
 
 /// While it lives, this thread is at work for a world.

@@ -75,9 +75,9 @@ impl Engine {
             let members = &mut pools.entries[pool];
             let place = left.next().map_or(members.ids.len(), |place| place as usize);
             if place == members.ids.len() {
-                members.ids.push(member)
+                members.ids.push(member);
             } else {
-                members.ids[place] = member
+                members.ids[place] = member;
             }
             pools.enter(pool as u32, place, member);
         }
