@@ -153,10 +153,12 @@ impl<E> Timers<E> {
         }
     }
 
-    /// At most one of an id is pending, but for unnamed ones, which nothing cancels.
+    /// Unnamed ones nothing cancels.
     fn strike_out(&mut self, id: &TimerId) {
         let same = |pending: &Pending<E>| pending.id == *id && *id != TimerId::Unnamed;
-        if let Some(at) = self.0.iter().position(same) {
+        if !id.is_sole() {
+            self.0.retain(|pending| !same(pending));
+        } else if let Some(at) = self.0.iter().position(same) {
             self.0.remove(at);
         }
     }
