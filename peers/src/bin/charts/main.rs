@@ -4,7 +4,6 @@
 //! assigning, entry and exit actions; each event moves both regions. One instance, one thread, no actors.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its results")]
-#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
 mod chart;
 mod ring;
