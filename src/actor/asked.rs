@@ -226,13 +226,6 @@ impl<A: Actor> Default for AskTables<A> {
     }
 }
 
-/// What became of an ask whose end has come.
-pub(crate) enum Claim<A: Actor> {
-    GoOn(GoOn<A>),
-    /// It was over, or its asker cannot go on.
-    Over,
-}
-
 impl<A: Actor> AskTables<A> {
     /// Makes room for the actors of so many slots.
     pub(crate) fn fit(&mut self, slots: u32) {
@@ -291,30 +284,31 @@ impl<A: Actor> AskTables<A> {
         }
     }
 
-    /// Takes the continuation of an ask that has come to its end, and counts the end. `can_run` is whether the
-    /// asker can go on.
+    /// Takes the continuation of an ask that has come to its end, and counts the end; `None` if it was over, or its
+    /// asker cannot go on, which `can_run` tells.
     ///
     /// # Safety
     ///
     /// As [`AskTables::ask`].
-    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Claim<A> {
+    #[inline]
+    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Option<GoOn<A>> {
         // SAFETY: promised by the caller; the reference ends before anything is dropped.
-        let Some(table) = (unsafe { self.table(asker) }) else { return Claim::Over };
+        let table = unsafe { self.table(asker) }.as_mut()?;
         let Some(ask) = table.take(place) else {
             table.stats.late += u64::from(is_answer);
-            return Claim::Over;
+            return None;
         };
         if !can_run || table.is_another_state(&ask) {
             table.stats.dropped += 1;
             panics::drop_quietly(ask);
-            return Claim::Over;
+            return None;
         }
         if is_answer {
             table.stats.answered += 1;
         } else {
             table.stats.unanswered += 1;
         }
-        Claim::GoOn(ask.go_on)
+        Some(ask.go_on)
     }
 
     fn table_mut(&mut self, actor: ActorId) -> Option<&mut Table<A>> {

@@ -15,7 +15,7 @@ use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::ask::{AskKey, Asker, GoOn, Outward};
-use super::asked::{AskPlace, AskTables, Claim};
+use super::asked::{AskPlace, AskTables};
 use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
 use super::stage::TaskId;
@@ -430,7 +430,8 @@ impl<'a, A: Actor> Context<'a, A> {
     /// # Safety
     ///
     /// This thread has the asker's block to itself.
-    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Claim<A> {
+    #[inline]
+    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Option<GoOn<A>> {
         // SAFETY: promised by the caller.
         unsafe { self.asks.claim(asker, place, is_answer, can_run) }
     }
@@ -438,7 +439,7 @@ impl<'a, A: Actor> Context<'a, A> {
     /// Takes back all that the running call did.
     #[cold]
     pub(crate) fn roll_back(&self) {
-        let asks = self.turn.outbox.with(super::Outbox::roll_back);
+        let asks = self.turn.outbox.with(|outbox| outbox.roll_back(self.turn.env.world));
         // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
         unsafe { self.asks.undo(self.turn.id(), asks) };
         self.drop_started();

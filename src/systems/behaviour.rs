@@ -24,8 +24,8 @@ use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, AskTables, Asker, Batch, Claim, Context, End, ExitReason, Failure, FailureKind, GoOn, Handled, HasMailbox,
-    Newborn, Notice, Nursery, Return, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
+    Actor, ActorFailure, AskEnd, AskTables, Batch, Context, End, ExitReason, Failure, FailureKind, GoOn, Handled, HasMailbox, Newborn,
+    Notice, Nursery, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
 };
 use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
@@ -715,13 +715,9 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     }
 
     #[inline]
-    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<GoOn<A>> {
-        let Asker::Actor(_, place) = back.key.asker else { return None };
+    unsafe fn claim(&self, asker: ActorId, over: &AskEnd, can_run: bool) -> Option<GoOn<A>> {
         // SAFETY: promised by the caller.
-        match unsafe { self.context.claim(asker, place, back.end.is_ok(), can_run) } {
-            Claim::GoOn(go_on) => Some(go_on),
-            Claim::Over => None,
-        }
+        unsafe { self.context.claim(asker, over.place, over.end.is_ok(), can_run) }
     }
 
     #[inline]

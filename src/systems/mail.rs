@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass_in};
 use super::shift::{Receive, Shift};
-use crate::actor::{Batch, End, Handled, HasMailbox, Return, Turn};
+use crate::actor::{AskEnd, Batch, End, Handled, HasMailbox, Turn};
 use crate::id::ActorId;
 use crate::panics;
 use crate::world::{Mailbox, Roster};
@@ -244,7 +244,7 @@ where
         Vec::new()
     }
 
-    unsafe fn claim(&self, _: ActorId, _: &Return, _: bool) -> Option<Self::GoOn> {
+    unsafe fn claim(&self, _: ActorId, _: &AskEnd, _: bool) -> Option<Self::GoOn> {
         None
     }
 
@@ -253,7 +253,7 @@ where
     }
 
     fn roll_back(&self) {
-        self.turn.outbox().with(crate::actor::Outbox::roll_back);
+        self.turn.outbox().with(|outbox| outbox.roll_back(self.turn.world()));
     }
 
     fn begin_next(&self, _: D::Item<'_, '_>) -> Option<Handled> {

@@ -24,10 +24,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{Batch, End, Failure, FailureKind, Handled, HasMailbox, Leg, Outbox, Return, Signal, Turn, Undelivered, drop_because};
+use crate::actor::{AskEnd, Batch, End, Failure, FailureKind, Handled, HasMailbox, Leg, Outbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, BLOCK_BITS, BlockId, Kind, MemberId};
-use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout, take_only};
 use crate::panics;
 use crate::world::{AnswerParts, Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
 
@@ -61,7 +61,7 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     /// # Safety
     ///
     /// The worker owns the asker's block.
-    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<Self::GoOn>;
+    unsafe fn claim(&self, asker: ActorId, over: &AskEnd, can_run: bool) -> Option<Self::GoOn>;
     fn go_on(&self, item: D::Item<'_, '_>, go_on: Self::GoOn, end: End) -> Handled;
     /// Takes back all that the running call did.
     fn roll_back(&self);
@@ -157,33 +157,56 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let mut rounds = 0;
         let mut block = None;
         let (mut mail, mut answers) = turn.outbox().with(|outbox| (outbox.take_empty_segment::<A>(kind), outbox.take_empty_answers(kind)));
-        while rounds < rounds_max && self.scratch.due.is_empty() {
-            let leg = turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut mail, &mut answers));
-            let (Leg::Mail { to, from } | Leg::Answers { to, from }) = leg else { break };
-            rounds += 1;
-            turn.next_round();
-            if block.replace(to) != Some(to) {
-                self.lens.aim_at_block(to);
+        self.through_panics(|worker| {
+            while rounds < rounds_max && worker.scratch.due.is_empty() {
+                let leg = turn.outbox().with(|outbox| outbox.exchange_only_segment::<A>(kind, &mut mail, &mut answers));
+                let (Leg::Mail { to, from } | Leg::Answers { to, from }) = leg else { break };
+                rounds += 1;
+                turn.next_round();
+                if block.replace(to) != Some(to) {
+                    worker.lens.aim_at_block(to);
+                }
+                let to = BlockId::new(kind, to);
+                if let Leg::Mail { .. } = leg {
+                    worker.relay_mail(to, from, &mut mail, diverts_all);
+                } else {
+                    worker.relay_answers(to, from, &mut answers);
+                }
+                worker.diverted(&[]);
             }
-            let to = BlockId::new(kind, to);
-            if let Leg::Mail { .. } = leg {
-                self.relay_mail(Reader::from_one(to, from), &mut mail, diverts_all);
-            } else {
-                self.answers_of(Reader::from_one(to, from), std::iter::once(&mut answers));
-            }
-            self.diverted(&[]);
-        }
+        });
         turn.outbox().with(|outbox| outbox.end_relay::<A>(kind, mail, answers));
         self.scratch.relayed = rounds;
     }
 
-    #[inline]
-    fn relay_mail(&mut self, mut mail: Reader<'_, A::Msg>, segment: &mut Segment<A::Msg>, diverts_all: bool) {
+    /// Mostly it is one message, which is handled without more ado.
+    #[inline(always)]
+    fn relay_mail(&mut self, block: BlockId, source: BlockId, segment: &mut Segment<A::Msg>, diverts_all: bool) {
+        if !diverts_all && let Some((to, from, msg)) = take_only(segment) {
+            self.scratch.tally.sent += 1;
+            self.scratch.tally.handled += 1;
+            self.receiver.turn().set_source(source);
+            return self.deliver::<false>(block.member(to), from, msg);
+        }
+        self.relay_all_mail(Reader::from_one(block, source), segment, diverts_all);
+    }
+
+    #[inline(never)]
+    fn relay_all_mail(&mut self, mut mail: Reader<'_, A::Msg>, segment: &mut Segment<A::Msg>, diverts_all: bool) {
         mail.open(std::mem::take(segment));
         let all = mail.left();
         self.scratch.tally.sent += all as u64;
         self.take_in(&mut mail, all, diverts_all, all > self.capacity as usize);
         *segment = mail.finish();
+    }
+
+    #[inline(always)]
+    fn relay_answers(&mut self, block: BlockId, source: BlockId, segment: &mut Segment<AskEnd>) {
+        if let Some((to, from, over)) = take_only(segment) {
+            self.receiver.turn().set_source(source);
+            return self.answer(block.member(to), from, over());
+        }
+        self.answers_of(Reader::from_one(block, source), std::iter::once(segment));
     }
 
     /// Lets the block's actors go on whose asks are over.
@@ -198,7 +221,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     }
 
     /// Reads segments with ends of asks, and leaves them empty.
-    fn answers_of<'m>(&mut self, mut answers: Reader<'_, Return>, segments: impl Iterator<Item = &'m mut Segment<Return>>) {
+    #[inline(never)]
+    fn answers_of<'m>(&mut self, mut answers: Reader<'_, AskEnd>, segments: impl Iterator<Item = &'m mut Segment<AskEnd>>) {
         for segment in segments {
             answers.open(std::mem::take(segment));
             answers.allow(usize::MAX);
@@ -207,8 +231,9 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             }
             self.through_panics(|worker| {
                 while let Some(source) = answers.run() {
-                    while let Some((to, from, back)) = answers.next() {
-                        worker.answer(to, from.map(|from| source.member(from)), back());
+                    worker.receiver.turn().set_source(source);
+                    while let Some((to, from, over)) = answers.next() {
+                        worker.answer(to, from, over());
                     }
                 }
             });
@@ -216,19 +241,20 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
     }
 
-    /// Brings one ask to its end. Past the mailbox: only an actor that does not run cannot go on.
+    /// Brings one ask to its end. Past the mailbox: only an actor that does not run cannot go on. What brings the end
+    /// is of the turn's source.
     #[inline]
-    fn answer(&mut self, to: ActorId, from: Option<ActorId>, back: Return) {
+    fn answer(&mut self, to: ActorId, from: Option<MemberId>, over: AskEnd) {
         let found = self.lens.find(to).ok();
         // SAFETY: the actor is in this worker's block.
         let found = found.filter(|(_, cell)| unsafe { cell.held() }.as_ref().is_none_or(|held| held.life == Life::Running));
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
         let asker = found.and_then(|(row, cell)| unsafe { self.lens.fetch(row) }.zip(Some(cell)));
         // SAFETY: the asker was an actor of this worker's block.
-        let claimed = unsafe { self.receiver.claim(to, &back, asker.is_some()) };
-        let (Some((item, cell)), Some(go_on)) = (asker, claimed) else { return drop_end(back.end) };
-        self.receiver.turn().begin(to, from);
-        let handled = self.receiver.go_on(item, go_on, back.end);
+        let claimed = unsafe { self.receiver.claim(to, &over, asker.is_some()) };
+        let (Some((item, cell)), Some(go_on)) = (asker, claimed) else { return drop_end(over.end) };
+        self.receiver.turn().begin_from(to, from);
+        let handled = self.receiver.go_on(item, go_on, over.end);
         if handled.is_err() || !self.receiver.turn().wishes_nothing() {
             panics::drop_quietly(self.receiver.take_postponed());
             self.after::<false>(cell, to, handled);
