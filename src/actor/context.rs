@@ -417,6 +417,7 @@ impl<'a, A: Actor> Context<'a, A> {
     }
 
     /// Notes an ask of the running call.
+    #[inline]
     pub(crate) fn note_ask(&self, due: u64, go_on: GoOn<A>) -> AskKey {
         let asker = self.turn.id();
         // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
@@ -425,15 +426,15 @@ impl<'a, A: Actor> Context<'a, A> {
         AskKey { world: self.turn.env.world, asker: Asker::Actor(asker, place) }
     }
 
-    /// Takes the continuation of an ask that is over; see [`AskTables::claim`].
+    /// Takes the continuation of an ask of the running actor's that is over; see [`AskTables::claim`].
     ///
     /// # Safety
     ///
-    /// This thread has the asker's block to itself.
-    #[inline]
-    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Option<GoOn<A>> {
+    /// This thread has the actor's block to itself.
+    #[inline(always)]
+    pub(crate) unsafe fn claim(&self, place: AskPlace, is_answer: bool, can_run: bool) -> Option<GoOn<A>> {
         // SAFETY: promised by the caller.
-        unsafe { self.asks.claim(asker, place, is_answer, can_run) }
+        unsafe { self.asks.claim(self.turn.id(), place, is_answer, can_run) }
     }
 
     /// Takes back all that the running call did.
@@ -455,13 +456,19 @@ impl<'a, A: Actor> Context<'a, A> {
 
     pub(super) fn reserve_task(&self) -> TaskId {
         let actor = self.turn.id();
-        let (index, generation) = self.with_tasks(actor, Tasks::reserve);
+        let (index, generation) = self.with_tasks(actor, |tasks| tasks.reserve(actor));
         TaskId { world: self.turn.env.world, actor, index, generation }
     }
 
     pub(super) fn note_started(&self, started: Started) {
         self.started.borrow_mut().push_back(started);
         self.turn.wish(Wish::START);
+    }
+
+    /// Whether there are async blocks that the last call started, and that have not begun.
+    #[inline]
+    pub(crate) fn has_started(&self) -> bool {
+        !self.started.borrow().is_empty()
     }
 
     pub(super) fn take_started(&self) -> Option<Started> {

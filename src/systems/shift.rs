@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::query::{QueryData, SingleEntityQueryData};
 
 use super::lens::Lens;
-use crate::actor::{AskEnd, Batch, End, Failure, FailureKind, Handled, HasMailbox, Leg, Outbox, Signal, Turn, Undelivered, drop_because};
+use crate::actor::{AskEnd, Batch, Failure, FailureKind, Handled, HasMailbox, Leg, Outbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, BLOCK_BITS, BlockId, Kind, MemberId};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout, take_only};
@@ -45,8 +45,6 @@ const DEAD_SAMPLES: usize = 4;
 pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     /// Whether an actor's mail is handed over at once.
     const BATCH: bool;
-    /// What an actor does at the end of an ask.
-    type GoOn;
 
     fn turn(&self) -> &Turn<'_>;
     fn receive(&self, item: D::Item<'_, '_>, msg: A::Msg) -> Handled;
@@ -56,17 +54,18 @@ pub(crate) trait Receive<A: HasMailbox, D: QueryData> {
     /// Takes the messages that the last call postponed, with their senders.
     fn take_postponed(&self) -> Vec<(Option<ActorId>, A::Msg)>;
 
-    /// What is done at the end of an ask; `None` if it was over, or the asker cannot run.
+    /// Lets an asker go on, if it can run: `asker` is its item then. `None` if it cannot, or its ask was over.
     ///
     /// # Safety
     ///
-    /// The worker owns the asker's block.
-    unsafe fn claim(&self, asker: ActorId, over: &AskEnd, can_run: bool) -> Option<Self::GoOn>;
-    fn go_on(&self, item: D::Item<'_, '_>, go_on: Self::GoOn, end: End) -> Handled;
+    /// The worker owns the block of the asker, whose call has begun.
+    unsafe fn go_on(&self, asker: Option<D::Item<'_, '_>>, over: AskEnd) -> Option<Handled>;
     /// Takes back all that the running call did.
     fn roll_back(&self);
-    /// Begins the next async block that the last call started; `None` if there is none.
-    fn begin_next(&self, item: D::Item<'_, '_>) -> Option<Handled>;
+    /// Whether there are async blocks that the last call started, and that have not begun.
+    fn has_started(&self) -> bool;
+    /// Begins the next of them.
+    fn begin_next(&self, item: D::Item<'_, '_>) -> Handled;
     /// Drops the async blocks that the last call started.
     fn drop_started(&self);
     /// Turns that the actor entered less those it left since the last time.
@@ -243,19 +242,19 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     /// Brings one ask to its end. Past the mailbox: only an actor that does not run cannot go on. What brings the end
     /// is of the turn's source.
-    #[inline]
+    #[inline(never)]
     fn answer(&mut self, to: ActorId, from: Option<MemberId>, over: AskEnd) {
         let found = self.lens.find(to).ok();
         // SAFETY: the actor is in this worker's block.
         let found = found.filter(|(_, cell)| unsafe { cell.held() }.as_ref().is_none_or(|held| held.life == Life::Running));
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
-        let asker = found.and_then(|(row, cell)| unsafe { self.lens.fetch(row) }.zip(Some(cell)));
-        // SAFETY: the asker was an actor of this worker's block.
-        let claimed = unsafe { self.receiver.claim(to, &over, asker.is_some()) };
-        let (Some((item, cell)), Some(go_on)) = (asker, claimed) else { return drop_end(over.end) };
+        let asker = found.and_then(|(row, _)| unsafe { self.lens.fetch(row) });
         self.receiver.turn().begin_from(to, from);
-        let handled = self.receiver.go_on(item, go_on, over.end);
-        if handled.is_err() || !self.receiver.turn().wishes_nothing() {
+        // SAFETY: the asker was an actor of this worker's block.
+        let went_on = unsafe { self.receiver.go_on(asker, over) };
+        if let Some((handled, (_, cell))) = went_on.zip(found)
+            && (handled.is_err() || !self.receiver.turn().wishes_nothing())
+        {
             panics::drop_quietly(self.receiver.take_postponed());
             self.after::<false>(cell, to, handled);
         }
@@ -428,12 +427,13 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Begins the async blocks that a call started. The beginning of each is a call of its own.
     fn begin_blocks(&mut self, cell: &Mailbox<A>, to: ActorId) {
         let turn = self.receiver.turn();
-        while let Ok((row, _)) = self.lens.find(to)
+        while self.receiver.has_started()
+            && let Ok((row, _)) = self.lens.find(to)
             // SAFETY: the row was just found, in this worker's block; items live for one call only.
             && let Some(item) = unsafe { self.lens.fetch(row) }
         {
             turn.begin_again();
-            let Some(handled) = self.receiver.begin_next(item) else { return };
+            let handled = self.receiver.begin_next(item);
             if handled.is_err() || !turn.wishes_nothing() {
                 self.after::<false>(cell, to, handled);
             }
@@ -445,20 +445,18 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let turns = self.receiver.take_turns();
         // SAFETY: the actor is in this worker's block.
         let slot = unsafe { cell.held() };
-        let held = slot.get_or_insert_default();
+        let held = self.scratch.hold(slot);
         held.turns = held.turns.saturating_add_signed(turns);
         if held.turns == 0 && held.kept.has_due() {
             self.scratch.due.push(to.slot());
         }
-        if held.is_idle() {
-            *slot = None;
-        }
+        self.scratch.let_go(slot);
     }
 
     fn postpone(&mut self, cell: &Mailbox<A>, envelope: Envelope<A::Msg>) {
         let to = envelope.to;
         // SAFETY: the actor is in this worker's block.
-        let held = unsafe { cell.held() }.get_or_insert_default();
+        let held = self.scratch.hold(unsafe { cell.held() });
         let times = held.kept.postpone(envelope);
         let tally = &mut self.scratch.tally;
         tally.handled -= 1;
@@ -661,7 +659,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     fn admit(&mut self, id: ActorId, cell: &Mailbox<A>, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
         // SAFETY: the actor is in this worker's block, and nothing below asks for the box again.
-        let held = unsafe { cell.held() }.get_or_insert_default();
+        let held = self.scratch.hold(unsafe { cell.held() });
         let config = held.config.as_deref().unwrap_or(self.config);
         let (capacity, policy) = (config.capacity() as usize, config.policy());
         let taken = self.scratch.taken.get(id.place()).map_or(0, |&taken| taken as usize);
@@ -758,9 +756,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             if held.kept.has_due() && held.may_run(capacity) {
                 self.scratch.due.push(id.slot());
             }
-            if held.is_idle() {
-                *slot = None;
-            }
+            self.scratch.let_go(slot);
         }
     }
 
@@ -822,14 +818,6 @@ impl<M> Drop for CountOnDrop<'_, M> {
         let taken = (self.before - self.held.kept.len()) as u64;
         self.tally.handled += taken;
         self.tally.kept -= taken as i64;
-    }
-}
-
-/// Drops an answer that nobody takes.
-#[cold]
-fn drop_end(end: End) {
-    if let Some(panic) = panics::drop_quietly(end) {
-        tracing::warn!(panic, "an answer that came too late panicked when it was dropped");
     }
 }
 
