@@ -54,7 +54,7 @@ pub use task::{AskFuture, This};
 
 pub(crate) use answers::Leg;
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
-pub(crate) use asked::{AskTables, Claim, Suspect, Turned, TypeAsks};
+pub(crate) use asked::{AskTables, Suspect, Turned, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
 pub(crate) use keyed::{Keep, Knock};
@@ -65,7 +65,7 @@ pub(crate) use offload::OutsideFuture;
 pub(crate) use offload::{Client, Go, Job, Work};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use pinned::Anywhere;
-pub(crate) use returns::{AtWork, Desk, End, Return, Returned, WorldNo, drop_because, works_for};
+pub(crate) use returns::{AskEnd, AtWork, Desk, End, Return, Returned, WorldNo, drop_because, works_for};
 pub(crate) use timer::{Load, Routed, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.

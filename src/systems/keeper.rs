@@ -14,7 +14,7 @@ use super::mail::MailSystem;
 use super::node::Place;
 use super::timers::TypeTimers;
 use crate::actor::{
-    ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Return, Signal, Timer, TypeAsks, Undelivered, drop_because,
+    AskEnd, ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Timer, TypeAsks, Undelivered, drop_because,
 };
 use crate::digest::Digester;
 use crate::id::ActorId;
@@ -34,7 +34,7 @@ pub(crate) trait Runner: Send {
     fn digest(&mut self, world: &mut World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
-    fn take_over_answers(&mut self, lane: &mut Lane<Return>);
+    fn take_over_answers(&mut self, lane: &mut Lane<AskEnd>);
     fn take_births(&mut self, outbox: &mut Outbox);
     /// The pending asks of the type's actors, if they can ask.
     fn asks(&mut self) -> Option<&mut dyn TypeAsks>;
@@ -205,7 +205,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.take_over(lane);
     }
 
-    fn take_over_answers(&mut self, lane: &mut Lane<Return>) {
+    fn take_over_answers(&mut self, lane: &mut Lane<AskEnd>) {
         self.roster.answers.take_over(lane);
     }
 

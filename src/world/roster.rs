@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use smallvec::SmallVec;
 
-use super::{AnswerLanes, AnswerParts, SlotTable};
+use super::{AnswerLanes, AnswerParts, Held, SlotTable};
 use crate::actor::{HasMailbox, LaneSlot, Newborn};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part};
@@ -51,8 +51,13 @@ impl Tally {
     }
 }
 
+/// Boxes that a worker keeps for mailboxes that will hold something, and messages for which one may have memory.
+const SPARE: usize = 64;
+const SPARE_MESSAGES: usize = 64;
+
 /// What one worker needs again and again.
 #[derive(Debug)]
+#[expect(clippy::vec_box, reason = "mailboxes hold boxes")]
 pub(crate) struct Scratch<M> {
     /// Messages that take the long way: through their actor's mailbox.
     pub(crate) diverted: Vec<Envelope<M>>,
@@ -63,11 +68,32 @@ pub(crate) struct Scratch<M> {
     pub(crate) tally: Tally,
     /// Rounds that the worker ran on its own.
     pub(crate) relayed: u32,
+    spare: Vec<Box<Held<M>>>,
 }
 
 impl<M> Default for Scratch<M> {
     fn default() -> Self {
-        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0 }
+        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0, spare: Vec::new() }
+    }
+}
+
+impl<M> Scratch<M> {
+    /// What a mailbox holds, nothing at first.
+    #[inline]
+    pub(crate) fn hold<'h>(&mut self, slot: &'h mut Option<Box<Held<M>>>) -> &'h mut Held<M> {
+        slot.get_or_insert_with(|| self.spare.pop().unwrap_or_default())
+    }
+
+    /// Takes the box of a mailbox, if it holds nothing.
+    #[inline]
+    pub(crate) fn let_go(&mut self, slot: &mut Option<Box<Held<M>>>) {
+        if let Some(mut empty) = slot.take_if(|held| held.is_idle())
+            && self.spare.len() < SPARE
+            && empty.kept.capacity() <= SPARE_MESSAGES
+        {
+            empty.kept.renew();
+            self.spare.push(empty);
+        }
     }
 }
 
