@@ -18,6 +18,7 @@ mod exit;
 mod failure;
 mod fate;
 mod keyed;
+mod knocks;
 mod naming;
 mod nursery;
 mod offload;
@@ -57,7 +58,8 @@ pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
 pub(crate) use asked::{AskTables, Suspect, Turned, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
-pub(crate) use keyed::{Keep, Knock};
+pub(crate) use keyed::Keep;
+pub(crate) use knocks::{Knock, Knocks};
 pub(crate) use naming::{Change, publish, publish_to};
 pub(crate) use nursery::{ClaimOrder, Nursery};
 #[cfg(feature = "tokio")]

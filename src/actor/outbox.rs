@@ -16,7 +16,8 @@ use std::marker::PhantomData;
 use super::answers::{Answers, Leg};
 use super::ask::{AskKey, Asker, Outward};
 use super::exit::Order;
-use super::keyed::Keep;
+use super::keyed::{Keep, KeyedActor};
+use super::knocks::{Knock, Knocks};
 use super::naming::Change;
 use super::offload::Job;
 use super::returns::{AskEnd, Return, Returned, WorldNo, bring, reason, take_returns};
@@ -59,8 +60,6 @@ pub(crate) enum Act {
     Job(Job),
     /// End an ask from outside.
     Return(Return),
-    /// Activate an actor of a kind for a message to its key: a [`Knock`](super::Knock) of that type.
-    Knock(Kind, Box<dyn Any + Send>),
     /// Do something with a keyed actor's state.
     Keep(ActorId, Keep),
     /// Take in what the store of a kind has done.
@@ -176,6 +175,7 @@ enum Deed {
     TimerCancelled,
     Ask,
     Order,
+    Knock { kind: Kind },
 }
 
 /// A [`Deed`] in four bytes, since one is noted for each message. A message is its receiver's block, whose two
@@ -202,6 +202,7 @@ impl Note {
             4 => Deed::TimerCancelled,
             5 => Deed::Ask,
             6 => Deed::Order,
+            7 => Deed::Knock { kind },
             _ => Deed::Stop,
         }
     }
@@ -220,7 +221,8 @@ impl From<Deed> for Note {
             Deed::TimerCancelled => (4, 0),
             Deed::Ask => (5, 0),
             Deed::Order => (6, 0),
-            Deed::Stop => (7, 0),
+            Deed::Knock { kind } => (7, kind),
+            Deed::Stop => (8, 0),
         };
         Self(Self::OTHER | number << 16 | u32::from(kind))
     }
@@ -248,6 +250,8 @@ pub(crate) struct Outbox {
     /// Parents with the children they had in this pass, in order.
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
+    /// Messages to keys under which nobody is active.
+    pub(crate) knocks: Knocks,
     pub(crate) stops: Vec<Stop>,
     /// Orders about lives, with those who gave them.
     pub(crate) orders: Vec<(ActorId, Order)>,
@@ -357,6 +361,12 @@ impl Outbox {
     pub(crate) fn act(&mut self, act: Act) {
         self.acts.push(act);
         self.log.push(Deed::Act.into());
+    }
+
+    /// Notes a message for somebody who is to be activated.
+    pub(crate) fn knock<A: KeyedActor>(&mut self, kind: Kind, knock: Knock<A>) {
+        self.knocks.push(kind, knock);
+        self.log.push(Deed::Knock { kind }.into());
     }
 
     /// Sets a timer.
@@ -495,6 +505,7 @@ impl Outbox {
                     self.timers.named.pop();
                 }
                 Deed::Order => drop(self.orders.pop()),
+                Deed::Knock { kind } => self.knocks.undo(kind),
             });
             if let Err(panic) = undone {
                 tracing::warn!(panic, "a message or a state that was taken back panicked when it was dropped");
@@ -538,7 +549,8 @@ impl Outbox {
         answers: &mut Segment<AskEnd>,
     ) -> Leg {
         self.take_returns();
-        if self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len() != 0 {
+        let deeds = self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len();
+        if deeds != 0 || !self.knocks.is_empty() {
             return Leg::None;
         }
         let lane = self.lanes[kind as usize].lane_mut::<A>();
