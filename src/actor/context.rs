@@ -437,6 +437,50 @@ impl<'a, A: Actor> Context<'a, A> {
         unsafe { self.asks.claim(self.turn.id(), place, is_answer, can_run) }
     }
 
+    /// Lets this actor's [`Actor::tick`] run in every tick from the next on, or no more.
+    ///
+    /// For a few actors that act of their own accord among many that sleep, which cost nothing. It holds until it is
+    /// set again, or the actor is restarted; as all that a call does, it is taken back if the call fails. Where
+    /// [`Actor::TICKS`] is set, all actors of the type act, and this changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bevy_ecs::component::Component;
+    /// use throng::prelude::*;
+    ///
+    /// /// Burns down once it is lit.
+    /// #[derive(Component)]
+    /// struct Fuse(u32);
+    ///
+    /// struct Light;
+    ///
+    /// impl Actor for Fuse {
+    ///     type Msg = Light;
+    ///     type Params = ();
+    ///
+    ///     fn handle(&mut self, _: Light, cx: &Context<'_, Self>) -> Handled {
+    ///         cx.set_ticking(true);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn tick(&mut self, cx: &Context<'_, Self>) -> Handled {
+    ///         self.0 -= 1;
+    ///         cx.set_ticking(self.0 > 0);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut throng = Throng::default();
+    /// let fuses = throng.spawn_many([Fuse(3), Fuse(3)]).to_vec();
+    /// throng.tell(fuses[0], Light);
+    /// throng.run_ticks(9);
+    /// assert_eq!((throng.state(fuses[0]).unwrap().0, throng.state(fuses[1]).unwrap().0), (0, 3));
+    /// ```
+    pub fn set_ticking(&self, ticks: bool) {
+        self.turn.outbox.with(|outbox| outbox.act(Act::Tick(self.turn.id(), ticks)));
+    }
+
     /// Takes back all that the running call did.
     #[cold]
     pub(crate) fn roll_back(&self) {

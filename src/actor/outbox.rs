@@ -60,6 +60,8 @@ pub(crate) enum Act {
     Job(Job),
     /// End an ask from outside.
     Return(Return),
+    /// Let an actor act unasked, or no more.
+    Tick(ActorId, bool),
     /// Do something with a keyed actor's state.
     Keep(ActorId, Keep),
     /// Take in what the store of a kind has done.

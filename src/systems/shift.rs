@@ -29,7 +29,7 @@ use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, BLOCK_BITS, BlockId, Kind, MemberId};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout, take_only};
 use crate::panics;
-use crate::world::{AnswerParts, Held, Job, Life, Mailbox, Scratch, SlotTable, Tally};
+use crate::world::{AnswerParts, Held, Job, Life, Mailbox, Scratch, SlotTable, Tally, Ticking};
 
 /// A mailbox in which mail was postponed this often is reported.
 const POSTPONED_REPORT: u32 = 1_000;
@@ -84,8 +84,8 @@ pub(crate) struct Shift<'w, 's, A: HasMailbox, D: QueryData> {
     pub(crate) chunks: u32,
     /// Whether somebody wants to see the dead letters.
     pub(crate) keep_dead: bool,
-    /// Whether every actor is visited before its mail.
-    pub(crate) ticks: bool,
+    /// Those who act before their mail comes.
+    pub(crate) ticking: Option<&'s Ticking>,
     /// Rounds that may be run on the spot; see [`Worker::relay`].
     pub(crate) relay_max: u32,
 }
@@ -93,7 +93,7 @@ pub(crate) struct Shift<'w, 's, A: HasMailbox, D: QueryData> {
 impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
     /// Works all jobs.
     pub(crate) fn run<R: Receive<A, D>>(self, receiver: &R) {
-        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticks, relay_max } = self;
+        let Self { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticking, relay_max } = self;
         let diverts_all = R::BATCH || !config.is_plain();
         let capacity = config.capacity();
         let mut worker = Worker { lens, slots, config, scratch, receiver, keep_dead, capacity, kind: slots.kind() };
@@ -108,8 +108,8 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Shift<'w, 's, A, D> {
             if let Some(next) = next.first() {
                 worker.ask_ahead(next);
             }
-            if ticks {
-                worker.tick(job.block);
+            if let Some(ticking) = ticking {
+                worker.tick(job.block, ticking);
             }
             if !job.answers.is_empty() {
                 worker.answers(job.block, &mut job.answers);
@@ -226,7 +226,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             answers.open(std::mem::take(segment));
             answers.allow(usize::MAX);
             if answers.left() > 1 && self.slots.blocks() > CACHED_BLOCKS {
-                answers.receivers().for_each(|to| self.lens.prefetch(to));
+                answers.receivers().for_each(|to| self.lens.prefetch(to.slot()));
             }
             self.through_panics(|worker| {
                 while let Some(source) = answers.run() {
@@ -267,7 +267,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         if self.slots.blocks() > CACHED_BLOCKS {
             let block = BlockId::new(self.kind, next.block);
             // The block's offset is not known yet; mostly it is this one's.
-            mail.into_iter().flatten().take(ASKED_AHEAD).for_each(|packed| self.lens.prefetch(block.member(packed.to)));
+            mail.into_iter().flatten().take(ASKED_AHEAD).for_each(|packed| self.lens.prefetch(block.member(packed.to).slot()));
         }
     }
 
@@ -297,7 +297,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             return;
         }
         if n > 1 && self.slots.blocks() > CACHED_BLOCKS {
-            mail.receivers().for_each(|to| self.lens.prefetch(to));
+            mail.receivers().for_each(|to| self.lens.prefetch(to.slot()));
         }
         if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
     }
@@ -557,10 +557,22 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
     }
 
-    /// Visits every actor of the block, in the order of their ids.
-    fn tick(&mut self, block: u32) {
+    /// Visits the actors of the block that act unasked, in the order of their ids.
+    fn tick(&mut self, block: u32, ticking: &Ticking) {
         let mut slots = self.slots.slots_of(block);
-        self.through_panics(|worker| slots.by_ref().for_each(|slot| worker.tick_one(slot)));
+        if ticking.is_all() {
+            self.through_panics(|worker| slots.by_ref().for_each(|slot| worker.tick_one(slot)));
+        } else if ticking.told_in(block) > 0 {
+            let mut ahead = ticking.told_of(slots.clone());
+            let mut told = ticking.told_of(slots);
+            ahead.by_ref().take(ASKED_AHEAD).for_each(|slot| self.lens.prefetch(slot));
+            self.through_panics(|worker| {
+                while let Some(slot) = told.next() {
+                    ahead.next().into_iter().for_each(|slot| worker.lens.prefetch(slot));
+                    worker.tick_one(slot);
+                }
+            });
+        }
     }
 
     #[inline(always)]
