@@ -388,8 +388,9 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// The active states of a charted actor in document order, without the root; none if it is not alive.
     #[must_use]
     pub fn active_states<C: ChartActor>(&mut self, actor: ActorRef<Charted<C>>) -> Vec<C::State> {
-        let Some(states) = self.state(actor).map(|state| state.configuration().states()) else { return Vec::new() };
-        let chart = self.world().resource::<SharedChart<C>>().chart();
+        let Some(configuration) = self.state(actor).map(Charted::configuration) else { return Vec::new() };
+        let (states, own) = (configuration.states(), configuration.own_chart().cloned());
+        let chart = own.as_ref().unwrap_or_else(|| self.world().resource::<SharedChart<C>>().chart());
         states.ascending().filter_map(|at| chart.state(at).cloned()).collect()
     }
 
