@@ -577,7 +577,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             let mut told = ticking.told_of(slots);
             ahead.by_ref().take(ASKED_AHEAD).for_each(|slot| self.lens.prefetch(slot));
             self.through_panics(|worker| {
-                while let Some(slot) = told.next() {
+                for slot in told.by_ref() {
                     ahead.next().into_iter().for_each(|slot| worker.lens.prefetch(slot));
                     worker.tick_one(slot);
                 }
