@@ -6,7 +6,7 @@
 //! the process, as `std`'s default hasher does. The world's digest goes over all actors in the order of their
 //! ids; see [`Throng::digest`](crate::Throng::digest).
 
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 /// Stirs a word into a number (the finaliser of SplitMix64 over a sum with its golden-ratio step).
 ///
@@ -38,6 +38,7 @@ pub(crate) fn mix(state: u64, word: u64) -> u64 {
 pub struct Digester(u64);
 
 impl Hasher for Digester {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
@@ -46,12 +47,33 @@ impl Hasher for Digester {
         }
     }
 
+    #[inline]
     fn write_u64(&mut self, word: u64) {
         self.0 = mix(self.0, word);
     }
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+/// Makes digesters for a map whose keys come from outside: each map begins with a number of its own, drawn when it is made,
+/// so that nobody can choose keys that collide. Such a map is looked up and never iterated: no result depends on the number.
+#[derive(Clone, Debug)]
+pub(crate) struct Secret(Digester);
+
+impl Default for Secret {
+    fn default() -> Self {
+        Self(Digester(RandomState::new().hash_one(0_u8)))
+    }
+}
+
+impl BuildHasher for Secret {
+    type Hasher = Digester;
+
+    #[inline]
+    fn build_hasher(&self) -> Digester {
+        self.0.clone()
     }
 }
 

@@ -293,6 +293,12 @@ impl<W: BorrowMut<World>> Throng<W> {
         })
     }
 
+    /// Lets an actor's [`Actor::tick`] run in every tick from the next on, or no more; as
+    /// [`Context::set_ticking`](crate::Context::set_ticking) does from inside. A stopped actor is left alone.
+    pub fn set_ticking<A: Actor>(&mut self, actor: ActorRef<A>, ticks: bool) {
+        self.engine(|engine, _| engine.set_ticking(actor.id(), ticks));
+    }
+
     /// Stops an actor and its children at once, with their hooks. A stopped or unknown actor is left alone.
     pub fn stop(&mut self, actor: impl Into<ActorId>) {
         let actor = actor.into();

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::knocks::Knock;
 use super::outbox::Act;
 use super::refs::{Destination, sealed};
 use super::timer::{Load, TimerSpec};
@@ -150,13 +151,6 @@ impl<A: KeyedActor> Keyed<A> {
     }
 }
 
-/// A message to a key under which nobody was active.
-pub(crate) struct Knock<A: KeyedActor> {
-    pub(crate) key: A::Key,
-    pub(crate) from: Option<ActorId>,
-    pub(crate) msg: A::Msg,
-}
-
 /// What a keyed actor wants done with its state, when the tick ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
@@ -177,10 +171,7 @@ fn tell<A: KeyedActor>(registry: &Registry, outbox: &OutboxCell, key: A::Key, fr
     let Some(directory) = directory::<A>(registry) else { return no_such_type::<A>(outbox) };
     match directory.find(&key) {
         Some(active) => outbox.with(|outbox| outbox.tell::<A>(active, from, msg)),
-        None => {
-            let knock = Act::Knock(directory.kind(), Box::new(Knock::<A> { key, from, msg }));
-            outbox.with(|outbox| outbox.act(knock));
-        }
+        None => outbox.with(|outbox| outbox.knock::<A>(directory.kind(), Knock { key, from, msg })),
     }
 }
 

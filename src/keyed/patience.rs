@@ -31,6 +31,11 @@ impl Patience {
         self.batch
     }
 
+    /// How much a store that answers at once may be asked for: nothing waits in memory for it.
+    pub(crate) fn batch_at_once(&self) -> usize {
+        if self.batch == BATCH_MAX { usize::MAX } else { self.batch }
+    }
+
     /// Failures in a row.
     pub(crate) fn failures(&self) -> u32 {
         self.failures

@@ -7,10 +7,10 @@
 //! Its mail waits as it would in a mailbox: as much as the capacity says, and what is beyond follows the policy.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hash};
+use std::hash::Hash;
 
 use crate::actor::Failure;
-use crate::digest::Digester;
+use crate::digest::Secret;
 use crate::id::ActorId;
 use crate::mailbox::Overflow;
 
@@ -105,7 +105,7 @@ pub(crate) enum Overflowed<M> {
     Dead(Option<ActorId>, M),
 }
 
-type Entries<K, M> = HashMap<K, Entry<M>, BuildHasherDefault<Digester>>;
+type Entries<K, M> = HashMap<K, Entry<M>, Secret>;
 
 /// All keys of a type that wait.
 #[derive(Debug)]
@@ -167,6 +167,11 @@ impl<K: Clone + Eq + Hash, M> Waiting<K, M> {
     /// An actor that failed waits for its state.
     pub(crate) fn restart(&mut self, key: K, restart: Restart) {
         entry(&mut self.entries, &mut self.queue, key).rest().restart = Some(restart);
+    }
+
+    /// Whether a key waits.
+    pub(crate) fn has(&self, key: &K) -> bool {
+        !self.entries.is_empty() && self.entries.contains_key(key)
     }
 
     /// The failed actor that waits under a key.

@@ -2,9 +2,10 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash};
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
-use crate::digest::Digester;
+use crate::digest::Secret;
 use crate::id::{ActorId, Kind};
 use crate::types::TypeMap;
 
@@ -17,7 +18,7 @@ use crate::types::TypeMap;
 pub(crate) struct Directory<K> {
     kind: Kind,
     /// Looked up, never iterated.
-    active: HashMap<K, ActorId, BuildHasherDefault<Digester>>,
+    active: HashMap<K, ActorId, Secret>,
     /// By slot.
     keys: Vec<Option<(ActorId, K)>>,
     /// Who was struck out because it stopped, with its key, until the next [`Directory::take_stopped`].
@@ -49,15 +50,22 @@ impl<K: Clone + Eq + Hash> Directory<K> {
         entry.filter(|entry| entry.0 == id).map(|entry| &entry.1)
     }
 
-    /// Enters an actor under a key that nobody is active under.
-    pub(crate) fn insert(&mut self, key: K, id: ActorId) {
-        let slot = id.slot() as usize;
-        if slot >= self.keys.len() {
-            self.keys.resize(slot + 1, None);
+    /// Who is active under a key; if nobody is, enters the actor that `newcomer` gives, if it gives one. With it comes
+    /// whether it was entered.
+    pub(crate) fn find_or_enter(&mut self, key: &K, newcomer: impl FnOnce() -> Option<ActorId>) -> Option<(ActorId, bool)> {
+        match self.active.entry(key.clone()) {
+            Entry::Occupied(active) => Some((*active.get(), false)),
+            Entry::Vacant(vacant) => {
+                let id = *vacant.insert(newcomer()?);
+                let slot = id.slot() as usize;
+                if slot >= self.keys.len() {
+                    self.keys.resize(slot + 1, None);
+                }
+                debug_assert!(self.keys[slot].is_none(), "an actor has one key");
+                self.keys[slot] = Some((id, key.clone()));
+                Some((id, true))
+            }
         }
-        let before = self.active.insert(key.clone(), id);
-        debug_assert!(before.is_none() && self.keys[slot].is_none(), "a key has one actor, and an actor one key");
-        self.keys[slot] = Some((id, key));
     }
 
     /// Strikes an actor out; returns its key.
@@ -135,7 +143,9 @@ mod tests {
         let mut directories = Directories::default();
         directories.open::<Lamp, u32>(3);
         let lamps = directories.get_mut::<Lamp, u32>().unwrap();
-        lamps.insert(7, a);
+        assert_eq!(lamps.find_or_enter(&7, || None), None);
+        assert_eq!(lamps.find_or_enter(&7, || Some(a)), Some((a, true)));
+        assert_eq!(lamps.find_or_enter(&7, || Some(b)), Some((a, false)));
         assert_eq!((lamps.find(&7), lamps.key_of(a), lamps.key_of(b)), (Some(a), Some(&7), None));
         assert_eq!(lamps.remove(b), None);
         directories.release(a);

@@ -2,6 +2,10 @@
 
 use std::convert::Infallible;
 
+/// What a key is taken to need, in bytes, and a state.
+const KEY_BYTES: usize = 16;
+const STATE_BYTES: usize = 48;
+
 /// Keys that a [`Store`](super::Store) is to load.
 ///
 /// # Examples
@@ -26,6 +30,18 @@ impl KeyBatch {
         self.ends.push(self.bytes.len());
     }
 
+    /// Makes room for so many keys of a usual size.
+    pub(crate) fn with_room(keys: usize) -> Self {
+        Self { bytes: Vec::with_capacity(keys * KEY_BYTES), ends: Vec::with_capacity(keys) }
+    }
+
+    /// A key by its number.
+    #[inline]
+    pub(crate) fn key(&self, number: usize) -> &[u8] {
+        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.bytes[start..self.ends[number]]
+    }
+
     /// How many keys.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -40,8 +56,7 @@ impl KeyBatch {
 
     /// The keys, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + '_ {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
+        (0..self.len()).map(|number| self.key(number))
     }
 }
 
@@ -58,6 +73,12 @@ impl<'a> FromIterator<&'a [u8]> for KeyBatch {
 struct Ends {
     key: usize,
     state: Option<usize>,
+}
+
+impl Ends {
+    fn end(self) -> usize {
+        self.state.unwrap_or(self.key)
+    }
 }
 
 /// Changes that a [`Store`](super::Store) is to save: each key at most once, with its new state, or without one if
@@ -79,6 +100,27 @@ pub struct SaveBatch {
 }
 
 impl SaveBatch {
+    /// Makes room for so many changes of a usual size.
+    pub(crate) fn with_room(changes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(changes * (KEY_BYTES + STATE_BYTES)), ends: Vec::with_capacity(changes) }
+    }
+
+    /// Appends the changes of another batch.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        let moved = |ends: &Ends| Ends { key: before + ends.key, state: ends.state.map(|end| before + end) };
+        self.ends.extend(other.ends.iter().map(moved));
+    }
+
+    /// A change by its number.
+    #[inline]
+    pub(crate) fn change(&self, number: usize) -> (&[u8], Option<&[u8]>) {
+        let start = if number == 0 { 0 } else { self.ends[number - 1].end() };
+        let ends = self.ends[number];
+        (&self.bytes[start..ends.key], ends.state.map(|end| &self.bytes[ends.key..end]))
+    }
+
     /// Appends a key to be struck out.
     pub(crate) fn push_erased(&mut self, write_key: impl FnOnce(&mut Vec<u8>)) {
         write_key(&mut self.bytes);
@@ -118,12 +160,7 @@ impl SaveBatch {
 
     /// Keys with their new states, in the order in which they were asked for.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], Option<&[u8]>)> + '_ {
-        let mut start = 0;
-        self.ends.iter().map(move |ends| {
-            let key = &self.bytes[start..ends.key];
-            start = ends.state.unwrap_or(ends.key);
-            (key, ends.state.map(|end| &self.bytes[ends.key..end]))
-        })
+        (0..self.len()).map(|number| self.change(number))
     }
 }
 
@@ -157,6 +194,9 @@ mod tests {
             let slices = || changes.iter().map(|(key, state)| (key.as_slice(), state.as_deref()));
             let saves: SaveBatch = slices().collect();
             prop_assert!(saves.iter().eq(slices()));
+            let mut twice = saves.clone();
+            twice.append(&saves);
+            prop_assert!(twice.iter().eq(slices().chain(slices())));
             let keys: KeyBatch = slices().map(|(key, _)| key).collect();
             prop_assert!(keys.iter().eq(slices().map(|(key, _)| key)));
         }

@@ -3,7 +3,7 @@
 //! # Model
 //!
 //! A [`Store`] is asked for many keys at once, outside of ticks, on threads of its own: loads of several batches
-//! and a save may run at a time. What is loaded and saved is bytes; [`Persist`] makes them of a state, [`ActorKey`]
+//! and a save may run at a time. One that is immediate is asked within ticks. What is loaded and saved is bytes; [`Persist`] makes them of a state, [`ActorKey`]
 //! of a key. Nothing here knows actors.
 //!
 //! # Invariants
@@ -30,8 +30,8 @@ pub use persist::{ActorKey, Persist, PersistError};
 
 /// Keeps states by table and key.
 ///
-/// Throng calls it with all keys of a tick at once, on threads that run no ticks, so it may block. One
-/// store may serve several actor types, each with a table of its own; an `Arc` of a store is a store.
+/// Throng calls it with all keys of a tick at once, on threads that run no ticks, so it may block; unless it
+/// [says](Store::is_immediate) that it never does. One store may serve several actor types, each with a table of its own; an `Arc` of a store is a store.
 ///
 /// [`MemoryStore`] keeps them as long as the program runs, `RedbStore` (feature `store`) in a file.
 ///
@@ -72,6 +72,20 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Nothing of the batch was saved. It is tried again, some ticks later, with what the states are then.
     fn save(&self, table: &str, changes: &SaveBatch) -> Result<(), StoreError>;
+
+    /// Whether it answers at once, since it holds its states in memory: it waits for no disk, no network and no other
+    /// thread's work. By default it does not.
+    ///
+    /// Such a store is asked within the tick, by the threads that handle mail: an actor is activated as soon as one
+    /// without a store, and leaves in the tick in which it is idle. What a tick loads or saves then comes in parts, of up to
+    /// 1,024 keys each, several at a time; each of them is a batch of its own.
+    ///
+    /// # Determinism
+    ///
+    /// What it answers must depend on its contents alone. Nothing of it is in the [`JobLog`](crate::JobLog).
+    fn is_immediate(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -81,6 +95,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn save(&self, table: &str, changes: &SaveBatch) -> Result<(), StoreError> {
         (**self).save(table, changes)
+    }
+
+    fn is_immediate(&self) -> bool {
+        (**self).is_immediate()
     }
 }
 

@@ -24,8 +24,8 @@ use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, AskTables, Asker, Batch, Claim, Context, End, ExitReason, Failure, FailureKind, GoOn, Handled, HasMailbox,
-    Newborn, Notice, Nursery, Return, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
+    Actor, ActorFailure, AskEnd, AskTables, Batch, Context, End, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice,
+    Nursery, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
 };
 use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
@@ -683,13 +683,20 @@ impl<A: Actor> Crew<A, &'static mut A> for ActorCrew<'_, A> {
     }
 }
 
+/// Drops the end of an ask that nobody goes on with.
+#[cold]
+fn drop_late(end: End) {
+    if let Some(panic) = panics::drop_quietly(end) {
+        tracing::warn!(panic, "an answer that came too late panicked when it was dropped");
+    }
+}
+
 struct ActorReceiver<'a, A: Actor> {
     context: Context<'a, A>,
 }
 
 impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     const BATCH: bool = A::BATCH;
-    type GoOn = GoOn<A>;
 
     #[inline]
     fn turn(&self) -> &Turn<'_> {
@@ -714,26 +721,29 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
         self.context.take_postponed()
     }
 
-    #[inline]
-    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<GoOn<A>> {
-        let Asker::Actor(_, place) = back.key.asker else { return None };
+    #[inline(always)]
+    unsafe fn go_on(&self, asker: Option<Mut<'_, A>>, AskEnd { place, end }: AskEnd) -> Option<Handled> {
         // SAFETY: promised by the caller.
-        match unsafe { self.context.claim(asker, place, back.end.is_ok(), can_run) } {
-            Claim::GoOn(go_on) => Some(go_on),
-            Claim::Over => None,
+        let go_on = unsafe { self.context.claim(place, end.is_ok(), asker.is_some()) };
+        match (asker, go_on) {
+            (Some(mut state), Some(go_on)) => Some(go_on.run(&mut state, end, &self.context)),
+            _ => {
+                drop_late(end);
+                None
+            }
         }
-    }
-
-    #[inline]
-    fn go_on(&self, mut state: Mut<'_, A>, go_on: GoOn<A>, end: End) -> Handled {
-        go_on.run(&mut state, end, &self.context)
     }
 
     fn roll_back(&self) {
         self.context.roll_back();
     }
 
-    fn begin_next(&self, mut state: Mut<'_, A>) -> Option<Handled> {
+    #[inline]
+    fn has_started(&self) -> bool {
+        self.context.has_started()
+    }
+
+    fn begin_next(&self, mut state: Mut<'_, A>) -> Handled {
         self.context.begin_next(&mut state)
     }
 

@@ -26,7 +26,7 @@ use crate::id::{ActorId, KINDS_MAX, Kind};
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
 use crate::panics;
 use crate::wheel::Wheel;
-use crate::world::{Lost, Mailbox, Roster};
+use crate::world::{Lost, Mailbox, Roster, Ticking};
 use std::any::{Any, TypeId, type_name};
 
 /// Rounds that a tick runs at most if nothing else is set.
@@ -330,16 +330,25 @@ impl Engine {
         };
         entry.insert(self.runners.len() as Kind);
         let kind = self.hub.add_kind::<A>();
-        let roster = Box::new(Roster::<A>::new(kind, config));
+        let mut roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
         if behaviour.ticks() {
+            roster.ticking = Ticking::all();
             self.ticking.push(kind);
         }
         let wheel = Wheel::new(self.hub.tick);
         self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel, places: Vec::new() }));
         self.awake.add_kind();
         Ok(kind)
+    }
+
+    /// Lets an actor act unasked from the next tick on, or no more.
+    pub(crate) fn set_ticking(&mut self, id: ActorId, ticks: bool) {
+        self.runners[id.kind() as usize].set_ticking(id, ticks);
+        if ticks && !self.ticking.contains(&id.kind()) {
+            self.ticking.push(id.kind());
+        }
     }
 
     pub(crate) fn kind_of<A: HasMailbox>(&self) -> Option<Kind> {

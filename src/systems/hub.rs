@@ -5,7 +5,7 @@ use std::time::Duration;
 use rayon::ThreadPool;
 
 use super::asks::Asks;
-use crate::actor::{Act, HasMailbox, Nursery, Order, Outbox, OutboxCell, Return, Signal, Stop, TurnEnv, WorldNo};
+use crate::actor::{Act, HasMailbox, Knocks, Nursery, Order, Outbox, OutboxCell, Return, Signal, Stop, TurnEnv, WorldNo};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::DeadLetter;
 use crate::registry::Registry;
@@ -47,6 +47,8 @@ pub(crate) struct Hub {
     /// Parents with children born in this round, in order.
     pub(crate) kin: Vec<(ActorId, ActorId)>,
     pub(crate) acts: Vec<Act>,
+    /// Messages to keys under which nobody is active.
+    pub(crate) knocks: Knocks,
     pub(crate) stops: Vec<Stop>,
     /// Orders about lives, with those who gave them.
     pub(crate) orders: Vec<(ActorId, Order)>,
@@ -88,6 +90,7 @@ impl Hub {
             born: Vec::new(),
             kin: Vec::new(),
             acts: Vec::new(),
+            knocks: Knocks::default(),
             stops: Vec::new(),
             orders: Vec::new(),
             signals: Vec::new(),
@@ -170,6 +173,7 @@ impl Hub {
             let outbox = outbox.get_mut();
             move_all(&mut outbox.kin, &mut self.kin);
             move_all(&mut outbox.acts, &mut self.acts);
+            self.knocks.append(&mut outbox.knocks);
             move_all(&mut outbox.stops, &mut self.stops);
             move_all(&mut outbox.orders, &mut self.orders);
             move_all(&mut outbox.signals, &mut self.signals);
@@ -205,7 +209,8 @@ impl Hub {
     }
 
     pub(crate) fn has_deeds(&self) -> bool {
-        !self.acts.is_empty() || !self.stops.is_empty() || !self.orders.is_empty() || !self.signals.is_empty()
+        let is_done = self.acts.is_empty() && self.stops.is_empty() && self.orders.is_empty() && self.signals.is_empty();
+        !is_done || !self.knocks.is_empty()
     }
 }
 

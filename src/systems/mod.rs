@@ -19,6 +19,7 @@ mod lens;
 mod lives;
 mod mail;
 mod node;
+mod parts;
 mod pass;
 mod pools;
 mod registry;

@@ -189,8 +189,9 @@ impl Engine {
                 Act::Emit { port, value } => self.emitted.push((port, value)),
                 Act::Change(change) => self.change(change),
                 Act::Job(job) => self.jobs.push(job),
-                Act::Knock(..) | Act::Keep(..) | Act::Stored(..) => self.heed_keyed(act),
+                Act::Keep(..) | Act::Stored(..) => self.heed_keyed(act),
                 Act::Return(back) => self.hub.end_ask_from_outside(back),
+                Act::Tick(id, ticks) => self.set_ticking(id, ticks),
             }
         }
         // For its memory.

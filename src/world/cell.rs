@@ -59,6 +59,14 @@ pub(crate) enum Life {
     Failed,
 }
 
+/// What an actor is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Posture {
+    /// It runs and has nothing to do.
+    pub(crate) is_at_rest: bool,
+    pub(crate) has_failed: bool,
+}
+
 /// What only some mailboxes have.
 #[derive(Debug)]
 pub(crate) struct Held<M> {
@@ -195,6 +203,20 @@ impl<A: HasMailbox> Mailbox<A> {
     pub(crate) unsafe fn may_tick(&self) -> bool {
         // SAFETY: the caller owns the block.
         unsafe { &*self.held.get() }.as_ref().is_none_or(|held| held.life == Life::Running && held.muted == 0)
+    }
+
+    /// What the actor is about.
+    ///
+    /// # Safety
+    ///
+    /// As [`Mailbox::held`], or no pass runs.
+    pub(crate) unsafe fn posture(&self) -> Posture {
+        // SAFETY: nobody writes it, by the caller's promise.
+        let held = unsafe { &*self.held.get() };
+        held.as_ref().map_or(Posture { is_at_rest: true, has_failed: false }, |held| Posture {
+            is_at_rest: held.is_at_rest(),
+            has_failed: held.life == Life::Failed,
+        })
     }
 
     /// The box, through a shared reference.

@@ -7,16 +7,20 @@
 //! either nobody, or whom all later mail to that key finds, and order is kept.
 
 use std::any::{Any, type_name};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Mutex;
 
 use bevy_ecs::world::World;
 
-use super::config::{KeyedConfig, Storage};
+use super::config::{KeyedConfig, Loaded, Storage};
 use super::saving::{Saves, Stay};
+use super::view::Sight;
 use crate::actor::{
-    Act, Client, End, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Returned, Signal, Undelivered, Work,
+    Client, End, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Returned, Signal, Undelivered, Work,
     drop_because,
 };
+use crate::digest::Digester;
 use crate::id::{ActorId, Kind};
 use crate::keyed::{Entry, IdleClock, KeyedStats, Overflowed, Patience, Restart, StoreFailure, StoreWork, Waiting};
 use crate::mailbox::{DeadLetter, DeadReason, Envelope};
@@ -28,12 +32,20 @@ use crate::supervision::Backoff;
 use crate::systems::behaviour::Beginning;
 use crate::systems::config::Fresh;
 use crate::systems::engine::Engine;
+use crate::systems::hub::Hub;
 use crate::systems::keeper::Keeper;
+use crate::systems::parts;
 use crate::wheel::Wheel;
 use crate::world::Tally;
 
-/// States in the order of their keys; `None` where there is none saved.
-type Loaded<A> = Result<Vec<Option<Result<A, PersistError>>>, StoreError>;
+/// Why a newcomer has no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Miss {
+    /// It cannot be had.
+    NotLoaded,
+    /// The store failed, and is asked again.
+    Later,
+}
 
 /// What a job has done for a store.
 pub(super) enum Done<A> {
@@ -60,6 +72,7 @@ pub(super) struct Catalog<A: KeyedActor> {
     /// By slot.
     pub(super) stays: Vec<Stay>,
     pub(super) clock: IdleClock,
+    pub(super) sight: Sight<A>,
     /// When to look whether an actor is idle.
     pub(super) wheel: Wheel<ActorId>,
     pub(super) saves: Saves<A::Key>,
@@ -69,7 +82,7 @@ pub(super) struct Catalog<A: KeyedActor> {
 }
 
 impl<A: KeyedActor> Catalog<A> {
-    pub(super) fn new(kind: Kind, config: KeyedConfig<A>, tick: u64) -> Self {
+    pub(super) fn new(kind: Kind, config: KeyedConfig<A>, tick: u64, sight: Sight<A>) -> Self {
         let KeyedConfig { idle_ticks, storage, load_attempts, retry, .. } = config;
         Self {
             kind,
@@ -86,6 +99,7 @@ impl<A: KeyedActor> Catalog<A> {
             restarts: Vec::new(),
             stays: Vec::new(),
             clock: IdleClock::new(idle_ticks),
+            sight,
             wheel: Wheel::new(tick),
             saves: Saves::default(),
             stats: KeyedStats::default(),
@@ -110,10 +124,6 @@ impl<A: KeyedActor> Catalog<A> {
         self.waiting.len() > 0
     }
 
-    pub(super) fn knock(&mut self, knock: Box<dyn Any + Send>) {
-        self.knocks.extend(knock.downcast::<Knock<A>>().ok().map(|knock| *knock));
-    }
-
     /// A job for the store is done.
     pub(super) fn take_in(&mut self, engine: &mut Engine, done: Returned) {
         let Ok(done) = done.open::<Done<A>>() else { return };
@@ -129,9 +139,12 @@ impl<A: KeyedActor> Catalog<A> {
         if let Some((keys, loaded)) = self.loaded.take() {
             self.take_in_loaded(engine, keys, loaded);
         }
-        for knock in std::mem::take(&mut self.knocks) {
-            self.answer(engine, knock);
+        let mut knocks = std::mem::take(&mut self.knocks);
+        engine.hub.knocks.take(self.kind, &mut knocks);
+        if !knocks.is_empty() {
+            self.answer(engine, &mut knocks);
         }
+        self.knocks = knocks;
         self.keeper(engine).roster.waiting = self.waiting.messages() as u64;
     }
 
@@ -144,30 +157,95 @@ impl<A: KeyedActor> Catalog<A> {
         }
     }
 
-    /// A message found nobody when it was sent.
-    fn answer(&mut self, engine: &mut Engine, Knock { key, from, msg }: Knock<A>) {
-        let active = self.directory(engine).find(&key);
+    /// Messages found nobody when they were sent.
+    fn answer(&mut self, engine: &mut Engine, knocks: &mut Vec<Knock<A>>) {
         if self.is_closed {
-            let id = active.unwrap_or_else(|| nobody(engine, self.kind));
-            return self.bury(engine, Envelope { to: id, from, msg }, DeadReason::Stopped);
+            return knocks.drain(..).for_each(|Knock { key, from, msg }| {
+                let to = self.directory(engine).find(&key).unwrap_or_else(|| nobody(engine, self.kind));
+                self.bury(engine, Envelope { to, from, msg }, DeadReason::Stopped);
+            });
         }
-        if let Some(id) = active {
-            return tell::<A>(engine, id, from, msg);
-        }
-        if self.storage.is_some() {
-            return self.let_wait(engine, key, from, msg);
-        }
-        match panics::catch(|| A::activate(&key)) {
-            Ok(state) => {
-                let id = self.enter(engine, key, state);
-                tell::<A>(engine, id, from, msg);
+        let (receivers, newcomers) = self.find_receivers(engine, knocks);
+        let missed = self.activate(engine, &newcomers);
+        for (Knock { key, from, msg }, receiver) in knocks.drain(..).zip(receivers) {
+            match receiver {
+                Some(to) if missed.is_empty() => tell::<A>(engine, to, from, msg),
+                None => self.let_wait(engine, key, from, msg),
+                Some(to) => match missed.get(&to) {
+                    None => tell::<A>(engine, to, from, msg),
+                    Some(Miss::Later) => self.let_wait(engine, key, from, msg),
+                    Some(Miss::NotLoaded) => {
+                        let to = nobody(engine, self.kind);
+                        self.bury(engine, Envelope { to, from, msg }, DeadReason::NotLoaded);
+                    }
+                },
             }
-            Err(panic) => {
-                self.note_not_loaded(engine, &key, panic);
-                let id = nobody(engine, self.kind);
-                self.bury(engine, Envelope { to: id, from, msg }, DeadReason::NotLoaded);
+        }
+    }
+
+    /// To whom each message goes: to who is active, or to a newcomer, who is entered now. `None` for one that waits until
+    /// a store has brought the state.
+    fn find_receivers(&mut self, engine: &mut Engine, knocks: &[Knock<A>]) -> (Vec<Option<ActorId>>, Vec<ActorId>) {
+        let at_once =
+            self.storage.as_ref().is_none_or(|storage| storage.store.is_immediate()) && self.load_patience.allows(engine.hub.tick);
+        let Self { kind, waiting, saves, .. } = self;
+        let Hub { nurseries, registry, .. } = &mut *engine.hub;
+        let nursery = &mut nurseries[*kind as usize];
+        let directory = registry.keys.get_mut::<A, A::Key>().expect("invariant: it was opened with the catalog");
+        let mut newcomers = Vec::new();
+        let receivers = knocks.iter().map(|Knock { key, .. }| {
+            let newcomer = || (at_once && !waiting.has(key) && !saves.concerns(key)).then(|| nursery.take_one());
+            let (id, is_new) = directory.find_or_enter(key, newcomer)?;
+            if is_new {
+                newcomers.push(id);
+            }
+            Some(id)
+        });
+        (receivers.collect(), newcomers)
+    }
+
+    /// Gives newcomers their states. Those for whom there is none are struck out again, and returned.
+    fn activate(&mut self, engine: &mut Engine, newcomers: &[ActorId]) -> HashMap<ActorId, Miss, BuildHasherDefault<Digester>> {
+        let directory = self.directory(engine);
+        let helpers = if A::PINNED { None } else { parts::helpers(&engine.hub, newcomers.len()) };
+        let storage = self.storage.as_ref();
+        let key_of = |&id: &ActorId| directory.key_of(id).expect("invariant: newcomers were entered");
+        let made = parts::in_parts(helpers, newcomers, |ids| make_states(storage, ids.iter().map(key_of)));
+        let (mut missed, mut failed) = (HashMap::default(), Vec::new());
+        let mut error = None;
+        for (ids, made) in newcomers.chunks(parts::PART).zip(made) {
+            match made {
+                Err(why) => {
+                    failed.extend_from_slice(ids);
+                    error.get_or_insert(why);
+                }
+                Ok(made) => {
+                    for (&id, (state, is_saved)) in ids.iter().zip(made) {
+                        match state {
+                            Ok(state) => self.enter(engine, id, state, is_saved),
+                            Err(error) => {
+                                let key = self.strike_newcomer(engine, id);
+                                self.note_not_loaded(engine, &key, error.to_string());
+                                missed.insert(id, Miss::NotLoaded);
+                            }
+                        }
+                    }
+                }
             }
         }
+        if let Some(error) = error {
+            let keys: Vec<A::Key> = failed.iter().map(|&id| self.strike_newcomer(engine, id)).collect();
+            self.load_failed(engine, &keys, &error);
+            let miss = if self.load_attempts > 1 { Miss::Later } else { Miss::NotLoaded };
+            self.stats.not_loaded += if miss == Miss::NotLoaded { keys.len() as u64 } else { 0 };
+            missed.extend(failed.into_iter().map(|id| (id, miss)));
+        }
+        missed
+    }
+
+    fn strike_newcomer(&self, engine: &mut Engine, id: ActorId) -> A::Key {
+        engine.hub.nurseries[self.kind as usize].free(id);
+        self.directory_mut(engine).remove(id).expect("invariant: newcomers were entered")
     }
 
     fn let_wait(&mut self, engine: &mut Engine, key: A::Key, from: Option<ActorId>, msg: A::Msg) {
@@ -189,10 +267,8 @@ impl<A: KeyedActor> Catalog<A> {
         }
     }
 
-    /// Gives an id to a state and enters it under its key.
-    fn enter(&mut self, engine: &mut Engine, key: A::Key, state: A) -> ActorId {
-        let id = engine.hub.nurseries[self.kind as usize].take_one();
-        self.directory_mut(engine).insert(key, id);
+    /// Somebody who was entered in the directory has a state.
+    fn enter(&mut self, engine: &Engine, id: ActorId, state: A, is_saved: bool) {
         let slot = id.slot() as usize;
         if slot >= self.stays.len() {
             self.stays.resize_with(slot + 1, Stay::default);
@@ -201,7 +277,7 @@ impl<A: KeyedActor> Catalog<A> {
         self.watch(id, engine.hub.tick.saturating_add(self.idle_ticks));
         self.births.push(Newborn { id, state });
         self.stats.activated += 1;
-        id
+        self.stats.loaded += u64::from(is_saved);
     }
 
     fn take_in_loaded(&mut self, engine: &mut Engine, keys: Vec<A::Key>, loaded: Loaded<A>) {
@@ -209,8 +285,7 @@ impl<A: KeyedActor> Catalog<A> {
             Ok(states) => {
                 self.load_patience.succeeded();
                 for (key, state) in keys.into_iter().zip(states) {
-                    let is_saved = state.is_some();
-                    let state = state.unwrap_or_else(|| panics::catch(|| A::activate(&key)).map_err(PersistError::new));
+                    let (state, is_saved) = saved_or_fresh(state, &key);
                     match state {
                         Ok(state) => self.go_on(engine, key, state, is_saved),
                         Err(error) => {
@@ -221,11 +296,7 @@ impl<A: KeyedActor> Catalog<A> {
                 }
             }
             Err(error) => {
-                let (tick, asked, retry) = (engine.hub.tick, keys.len(), self.retry);
-                let next = self.load_patience.failed(tick, asked, |nth| delay(retry, engine.hub.seed, tick, nth));
-                self.stats.load_failures += 1;
-                let failures = self.load_patience.failures();
-                self.report(engine, StoreWork::Load, (asked, keys.first()), failures, Some(next), error.to_string());
+                self.load_failed(engine, &keys, &error);
                 for key in self.waiting.failed(keys, self.load_attempts) {
                     self.stats.not_loaded += 1;
                     self.give_up(engine, &key);
@@ -234,16 +305,28 @@ impl<A: KeyedActor> Catalog<A> {
         }
     }
 
+    fn load_failed(&mut self, engine: &mut Engine, keys: &[A::Key], error: &StoreError) {
+        let (tick, asked, retry) = (engine.hub.tick, keys.len(), self.retry);
+        let next = self.load_patience.failed(tick, asked, |nth| delay(retry, engine.hub.seed, tick, nth));
+        self.stats.load_failures += 1;
+        let failures = self.load_patience.failures();
+        self.report(engine, StoreWork::Load, (asked, keys.first()), failures, Some(next), error.to_string());
+    }
+
     /// A state is there for a key: its mail goes to a newborn actor, or the one that failed goes on.
     fn go_on(&mut self, engine: &mut Engine, key: A::Key, state: A, is_saved: bool) {
         let Some(mut entry) = self.waiting.remove(&key) else { return };
-        self.stats.loaded += u64::from(is_saved);
         match entry.take_restart() {
-            Some(restart) if self.directory(engine).find(&key) == Some(restart.id) => self.restarts.push((key, restart, state)),
+            Some(restart) if self.directory(engine).find(&key) == Some(restart.id) => {
+                self.stats.loaded += u64::from(is_saved);
+                self.restarts.push((key, restart, state));
+            }
             // It stopped meanwhile, and nobody wrote since.
             _ if entry.is_empty() => {}
             _ => {
-                let id = self.enter(engine, key, state);
+                let id = engine.hub.nurseries[self.kind as usize].take_one();
+                self.directory_mut(engine).find_or_enter(&key, || Some(id));
+                self.enter(engine, id, state, is_saved);
                 let mut unmuted = Vec::new();
                 entry.hand_out(|from, msg| tell::<A>(engine, id, from, msg), |sender| unmuted.push(Signal::Unmute(sender)));
                 engine.hub.signals.append(&mut unmuted);
@@ -285,18 +368,9 @@ impl<A: KeyedActor> Catalog<A> {
         }
         let mut batch = KeyBatch::default();
         keys.iter().for_each(|key| batch.push_with(|bytes| key.write(bytes)));
-        let (store, table, decode) = (storage.store.clone(), storage.table.clone(), storage.decode);
-        let run = move || {
-            let mut states = Vec::new();
-            states.resize_with(batch.len(), || None);
-            let mut found = |number: usize, bytes: &[u8]| {
-                let state = panics::catch(|| decode(bytes)).unwrap_or_else(|panic| Err(PersistError::new(panic)));
-                states[number] = Some(state);
-            };
-            store.load(&table, &batch, &mut found).map(|()| states)
-        };
+        let storage = storage.clone();
         self.asked = Some(keys);
-        engine.jobs.push(job(self.kind, run, Done::<A>::Loaded));
+        engine.jobs.push(job(self.kind, move || storage.load(&batch), Done::<A>::Loaded));
     }
 
     // ---- restarts
@@ -425,7 +499,7 @@ pub(super) fn job<A: Send + 'static, R: 'static>(
 ) -> Job {
     let run = move |go| -> End {
         let result = match go {
-            Go::Run => panics::catch(run).unwrap_or_else(|panic| Err(StoreError::new(format!("it panicked: {panic}")))),
+            Go::Run => run(),
             Go::Refuse => Err(StoreError::new("its threads could not be started")),
             #[cfg(feature = "testkit")]
             Go::Break => Err(StoreError::new("a fault was injected")),
@@ -453,7 +527,22 @@ fn nobody(engine: &mut Engine, kind: Kind) -> ActorId {
     id
 }
 
-/// Whether a deed is a knock.
-pub(super) fn is_knock(act: &Act) -> bool {
-    matches!(act, Act::Knock(..))
+/// A state, and whether it was saved.
+type Made<A> = (Result<A, PersistError>, bool);
+
+/// States for keys, in their order: from a store that answers at once, or fresh.
+fn make_states<'k, A: KeyedActor>(
+    storage: Option<&Storage<A>>,
+    keys: impl ExactSizeIterator<Item = &'k A::Key> + Clone,
+) -> Result<Vec<Made<A>>, StoreError> {
+    let Some(storage) = storage else { return Ok(keys.map(|key| saved_or_fresh(None, key)).collect()) };
+    let mut batch = KeyBatch::with_room(keys.len());
+    keys.clone().for_each(|key| batch.push_with(|bytes| key.write(bytes)));
+    let states = storage.load(&batch)?;
+    Ok(keys.zip(states).map(|(key, state)| saved_or_fresh(state, key)).collect())
+}
+
+fn saved_or_fresh<A: KeyedActor>(saved: Option<Result<A, PersistError>>, key: &A::Key) -> Made<A> {
+    let is_saved = saved.is_some();
+    (saved.unwrap_or_else(|| panics::catch(|| A::activate(key)).map_err(PersistError::new)), is_saved)
 }

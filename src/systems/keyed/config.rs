@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::actor::KeyedActor;
-use crate::store::{Persist, PersistError, Store};
+use crate::panics;
+use crate::store::{KeyBatch, Persist, PersistError, SaveBatch, Store, StoreError};
 use crate::supervision::Backoff;
 use crate::systems::config::ActorConfig;
 
@@ -19,9 +20,46 @@ const RETRY_DEFAULT: Backoff = Backoff { initial_ticks: 2, ticks_max: 256, jitte
 pub(super) struct Storage<A> {
     pub(super) store: Arc<dyn Store>,
     pub(super) table: Arc<str>,
-    pub(super) encode: fn(&A, &mut Vec<u8>) -> Result<(), PersistError>,
-    pub(super) decode: fn(&[u8]) -> Result<A, PersistError>,
+    encode: fn(&A, &mut Vec<u8>) -> Result<(), PersistError>,
+    decode: fn(&[u8]) -> Result<A, PersistError>,
 }
+
+impl<A> Storage<A> {
+    /// Loads states: in the order of the keys, `None` where there is none saved.
+    pub(super) fn load(&self, keys: &KeyBatch) -> Loaded<A> {
+        let mut states = Vec::new();
+        states.resize_with(keys.len(), || None);
+        let mut found = |number: usize, bytes: &[u8]| {
+            let state = panics::catch(|| (self.decode)(bytes)).unwrap_or_else(|panic| Err(PersistError::new(panic)));
+            states[number] = Some(state);
+        };
+        panics::catch(|| self.store.load(&self.table, keys, &mut found)).unwrap_or_else(|panic| Err(panicked(&panic)))?;
+        Ok(states)
+    }
+
+    /// Saves all changes, or none.
+    pub(super) fn save(&self, changes: &SaveBatch) -> Result<(), StoreError> {
+        panics::catch(|| self.store.save(&self.table, changes)).unwrap_or_else(|panic| Err(panicked(&panic)))
+    }
+
+    /// Appends a state's bytes.
+    pub(super) fn encode(&self, state: &A, bytes: &mut Vec<u8>) -> Result<(), PersistError> {
+        panics::catch(|| (self.encode)(state, bytes)).unwrap_or_else(|panic| Err(PersistError::new(panic)))
+    }
+}
+
+impl<A> Clone for Storage<A> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), table: self.table.clone(), encode: self.encode, decode: self.decode }
+    }
+}
+
+fn panicked(panic: &str) -> StoreError {
+    StoreError::new(format!("it panicked: {panic}"))
+}
+
+/// States in the order of their keys; `None` where there is none saved.
+pub(super) type Loaded<A> = Result<Vec<Option<Result<A, PersistError>>>, StoreError>;
 
 /// How actors of type `A`, which are addressed by key, are kept, loaded and saved.
 ///

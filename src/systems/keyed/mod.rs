@@ -10,11 +10,11 @@
 mod catalog;
 mod config;
 mod saving;
+mod view;
 
 use std::any::Any;
 use std::hash::Hash;
 
-use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
 pub use config::KeyedConfig;
@@ -27,7 +27,7 @@ use crate::error::RegisterError;
 use crate::id::{ActorId, Kind};
 use crate::keyed::KeyedStats;
 use crate::supervision::Start;
-use catalog::{Catalog, is_knock};
+use catalog::Catalog;
 
 /// What the engine keeps about keyed actors.
 #[derive(Default)]
@@ -45,7 +45,6 @@ pub(crate) struct KeyedTypes {
 /// A catalog with its type forgotten.
 trait AnyCatalog: Send {
     fn as_any(&mut self) -> &mut dyn Any;
-    fn knock(&mut self, knock: Box<dyn Any + Send>);
     fn keep(&mut self, engine: &mut Engine, id: ActorId, keep: Keep);
     fn take_in(&mut self, engine: &mut Engine, done: Returned);
     fn enter_all(&mut self, engine: &mut Engine);
@@ -65,10 +64,6 @@ trait AnyCatalog: Send {
 impl<A: KeyedActor> AnyCatalog for Catalog<A> {
     fn as_any(&mut self) -> &mut dyn Any {
         self
-    }
-
-    fn knock(&mut self, knock: Box<dyn Any + Send>) {
-        self.knock(knock);
     }
 
     fn keep(&mut self, engine: &mut Engine, id: ActorId, keep: Keep) {
@@ -141,13 +136,9 @@ impl Engine {
         let behaviour: Box<dyn Behaviour<A>> = Box::new(ActorBehaviour::new(world, actor)?);
         let kind = self.register::<A>(world, mailbox, Some(behaviour))?;
         self.hub.registry.keys.open::<A, A::Key>(kind);
-        let catalog = Catalog::new(kind, config, self.hub.tick);
+        let catalog = Catalog::new(kind, config, self.hub.tick, world.query());
         self.keyed.catalogs.push((kind, Some(Box::new(catalog))));
         Ok(())
-    }
-
-    pub(super) fn entity(&self, id: ActorId) -> Option<Entity> {
-        self.runners.get(id.kind() as usize)?.entity(id)
     }
 
     /// Lets the catalog of a kind work beside the engine; `None` if the kind has none.
@@ -169,10 +160,6 @@ impl Engine {
     /// A deed that concerns keyed actors.
     pub(super) fn heed_keyed(&mut self, act: Act) {
         match act {
-            Act::Knock(kind, knock) => {
-                self.keyed.busy = true;
-                self.with_catalog(kind, |catalog, _| catalog.knock(knock));
-            }
             Act::Stored(kind, done) => {
                 self.keyed.busy = true;
                 self.with_catalog(kind, |catalog, engine| catalog.take_in(engine, done));
@@ -189,9 +176,9 @@ impl Engine {
         if self.keyed.catalogs.is_empty() {
             return;
         }
-        let knocks: Vec<Act> = self.hub.acts.extract_if(.., |act| is_knock(act)).collect();
-        knocks.into_iter().for_each(|knock| self.heed_keyed(knock));
-        if std::mem::take(&mut self.keyed.busy) {
+        let has_knocks = !self.hub.knocks.is_empty();
+        if std::mem::take(&mut self.keyed.busy) || has_knocks {
+            self.hub.knocks.begin_taking();
             self.each_catalog(|catalog, engine| catalog.enter_all(engine));
             self.each_catalog(|catalog, engine| catalog.bear_all(engine, world));
             for (id, failure) in std::mem::take(&mut self.keyed.given_up) {

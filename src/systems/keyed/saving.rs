@@ -15,27 +15,27 @@
 //! 2. A key is in the batch under way, or is to be struck out, only if no load of it is.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hash};
+use std::hash::Hash;
 
-use bevy_ecs::change_detection::DetectChangesMut;
-use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
 use super::catalog::{Catalog, Done, job};
+use super::view::{Idleness, Part, Touch, View, Writing};
 use crate::actor::{Keep, KeyedActor};
-use crate::digest::Digester;
+use crate::digest::Secret;
 use crate::id::ActorId;
 use crate::keyed::{Patience, StoreWork};
-use crate::panics;
-use crate::store::{ActorKey, PersistError, SaveBatch, StoreError};
+use crate::store::{ActorKey, SaveBatch, StoreError};
 use crate::systems::engine::Engine;
-use crate::world::{Life, Mailbox};
+use crate::systems::hub::Hub;
+use crate::systems::keeper::{Keeper, Runner};
+use crate::systems::parts;
 
-type KeySet<K> = HashSet<K, BuildHasherDefault<Digester>>;
+pub(super) type KeySet<K> = HashSet<K, Secret>;
 
 /// Whether an actor is to leave the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Leave {
+pub(super) enum Leave {
     #[default]
     No,
     /// If it is still idle when its turn comes.
@@ -51,7 +51,7 @@ pub(super) struct Stay {
     is_watched: bool,
     is_ordered: bool,
     is_saving: bool,
-    leave: Leave,
+    pub(super) leave: Leave,
     /// The world's change count up to which its state is saved.
     pub(super) saved: Option<u32>,
 }
@@ -107,18 +107,17 @@ impl<K: Eq + Hash> Saves<K> {
         !self.unsettled.is_empty() && self.unsettled.contains(key)
     }
 
+    fn has_orders(&self) -> bool {
+        !self.ordered.is_empty() || !self.erased.is_empty()
+    }
+
     pub(super) fn ordered(&self) -> impl Iterator<Item = &ActorId> {
         self.ordered.iter()
     }
 }
 
-/// The change count up to which an actor's state has changed.
-fn stamp<A: KeyedActor>(world: &World, entity: Entity) -> Option<u32> {
-    Some(world.get_entity(entity).ok()?.get_change_ticks::<A>()?.changed.get())
-}
-
 /// Whether a stamp is later than another.
-fn is_later(stamp: u32, than: u32) -> bool {
+pub(super) fn is_later(stamp: u32, than: u32) -> bool {
     stamp.wrapping_sub(than) as i32 > 0
 }
 
@@ -169,22 +168,18 @@ impl<A: KeyedActor> Catalog<A> {
     }
 
     /// Orders all states to be saved that are not.
-    pub(super) fn order_all(&mut self, engine: &mut Engine, world: &World) {
+    pub(super) fn order_all(&mut self, engine: &mut Engine, world: &mut World) {
         if self.storage.is_none() {
             return;
         }
         let ids: Vec<ActorId> = self.directory(engine).iter().map(|(id, _)| id).collect();
-        for id in ids {
-            let entity = engine.entity(id);
-            if !entity.is_some_and(|entity| self.is_clean(world, id, entity)) {
-                self.order(id, Leave::No);
-            }
-        }
-    }
-
-    fn is_clean(&self, world: &World, id: ActorId, entity: Entity) -> bool {
-        let saved = self.stays[id.slot() as usize].saved;
-        saved.is_some_and(|saved| stamp::<A>(world, entity).is_some_and(|stamp| !is_later(stamp, saved)))
+        let nobody = HashSet::default();
+        self.sight.update_archetypes(world);
+        let Engine { hub, runners, .. } = engine;
+        let view = self.view(hub, runners, world, &nobody);
+        let is_clean = |&id: &ActorId| view.touched(id).is_some_and(|touch| view.is_clean(id, touch));
+        let dirty: Vec<ActorId> = ids.into_iter().filter(|id| !is_clean(id)).collect();
+        dirty.into_iter().for_each(|id| self.order(id, Leave::No));
     }
 
     /// Learns who stopped, so that what is under way for them is not overtaken.
@@ -209,20 +204,23 @@ impl<A: KeyedActor> Catalog<A> {
                 self.saves.unsettled.extend(self.saves.erased.iter().cloned());
                 changes.into_iter().for_each(|change| self.settle(engine, change, changed));
             }
-            Err(error) => {
-                let tick = engine.hub.tick;
-                let failures = self.saves.patience.failures() + 1;
-                let wait = self.retry_delay(engine, failures);
-                let next = self.saves.patience.failed(tick, changes.len(), |_| wait);
-                self.stats.save_failures += 1;
-                let first = changes.first().and_then(|change| match change {
-                    Change::Save(id) => self.directory(engine).key_of(*id).cloned(),
-                    Change::Erase(key) => Some(key.clone()),
-                });
-                self.report(engine, StoreWork::Save, (changes.len(), first.as_ref()), failures, Some(next), error.to_string());
-                changes.into_iter().for_each(|change| self.order_again(engine, change));
-            }
+            Err(error) => self.not_saved(engine, changes, &error),
         }
+    }
+
+    /// The store could not save these changes.
+    fn not_saved(&mut self, engine: &mut Engine, changes: Vec<Change<A::Key>>, error: &StoreError) {
+        let tick = engine.hub.tick;
+        let failures = self.saves.patience.failures() + 1;
+        let wait = self.retry_delay(engine, failures);
+        let next = self.saves.patience.failed(tick, changes.len(), |_| wait);
+        self.stats.save_failures += 1;
+        let first = changes.first().and_then(|change| match change {
+            Change::Save(id) => self.directory(engine).key_of(*id).cloned(),
+            Change::Erase(key) => Some(key.clone()),
+        });
+        self.report(engine, StoreWork::Save, (changes.len(), first.as_ref()), failures, Some(next), error.to_string());
+        changes.into_iter().for_each(|change| self.order_again(engine, change));
     }
 
     fn settle(&mut self, engine: &Engine, change: Change<A::Key>, changed: u32) {
@@ -265,74 +263,126 @@ impl<A: KeyedActor> Catalog<A> {
             due.push(id);
             None
         });
-        let saved = std::mem::take(&mut self.saves.saved);
-        if due.is_empty() && saved.is_empty() {
+        let saves_at_once = self.saves_at_once(engine.hub.tick);
+        if due.is_empty() && self.saves.saved.is_empty() && !(saves_at_once && self.saves.has_orders()) {
             return Vec::new();
         }
-        let on_the_way = if self.keeper(engine).roster.has_mail() { self.keeper(engine).roster.receivers() } else { HashSet::default() };
-        let askers = engine.askers(self.kind);
-        let is_awaited = |id: &ActorId| on_the_way.contains(id) || askers.contains(id);
-        let mut leaving = Vec::new();
-        for (id, changed) in saved {
-            let is_here = self.directory(engine).key_of(id).is_some();
-            if !is_here {
-                continue;
-            }
-            let touched = self.touched(engine, world, id);
-            let is_settled = touched.is_some_and(|(stamp, _)| self.storage.is_none() || !is_later(stamp, changed));
-            if is_settled && !is_awaited(&id) && !self.stays[id.slot() as usize].is_ordered {
-                leaving.push(id);
-            } else {
-                self.watch_on(engine, id, touched);
-            }
+        let awaited = self.awaited(engine);
+        self.sight.update_archetypes(world);
+        let mut leaving = self.find_saved(engine, world, &awaited);
+        if saves_at_once {
+            due.into_iter().for_each(|id| self.is_due(engine, id));
+            self.save_at_once(engine, world, &awaited, &mut leaving);
+        } else {
+            self.find_idle(engine, world, &awaited, &due, &mut leaving);
         }
-        for id in due {
-            let is_here = self.directory(engine).key_of(id).is_some();
-            if !is_here {
-                continue;
-            }
-            let stay = &mut self.stays[id.slot() as usize];
-            stay.is_watched = false;
-            if stay.leave != Leave::No {
-                continue;
-            }
-            match self.touched(engine, world, id) {
-                Some((stamp, tick)) if self.is_idle_since(engine, tick) && !is_awaited(&id) => {
-                    let saved = self.stays[id.slot() as usize].saved;
-                    if self.storage.is_none() || saved.is_some_and(|saved| !is_later(stamp, saved)) {
-                        leaving.push(id);
-                    } else {
-                        self.order(id, Leave::Idle);
-                    }
-                }
-                touched => self.watch_on(engine, id, touched),
-            }
-        }
+        // In the order of their rows, or nearly.
+        leaving.sort_unstable();
         self.strike_out(engine, &leaving);
         leaving
     }
 
-    fn is_idle_since(&self, engine: &Engine, tick: u64) -> bool {
-        engine.hub.tick.saturating_sub(tick) >= self.idle_ticks
+    fn saves_at_once(&self, tick: u64) -> bool {
+        self.storage.as_ref().is_some_and(|storage| storage.store.is_immediate()) && self.saves.patience.allows(tick)
     }
 
-    /// When an actor at rest was touched last: the change count and the tick. `None` if it has failed, is muted, or mail
-    /// waits in its mailbox.
-    fn touched(&self, engine: &Engine, world: &mut World, id: ActorId) -> Option<(u32, u64)> {
-        let entity = engine.entity(id)?;
-        let mut mailbox = world.get_mut::<Mailbox<A>>(entity)?;
-        if mailbox.bypass_change_detection().held_mut().as_ref().is_some_and(|held| !held.is_at_rest()) {
-            return None;
+    /// Whom mail is on the way to, or the end of an ask.
+    fn awaited(&self, engine: &mut Engine) -> HashSet<ActorId> {
+        let mut awaited = engine.askers(self.kind);
+        let roster = &mut self.keeper(engine).roster;
+        if roster.has_mail() {
+            awaited.extend(roster.receivers());
         }
-        let stamp = stamp::<A>(world, entity)?;
-        Some((stamp, self.clock.tick_of(stamp, (world.change_tick().get(), engine.hub.tick))))
+        awaited
+    }
+
+    /// Looks at the world. New archetypes must be known to `sight` by then.
+    fn view<'a>(
+        &'a self,
+        hub: &'a Hub,
+        runners: &'a mut [Box<dyn Runner>],
+        world: &'a World,
+        awaited: &'a HashSet<ActorId>,
+    ) -> View<'a, A> {
+        let keeper: Option<&mut Keeper<A>> = runners[self.kind as usize].as_any().downcast_mut();
+        View {
+            world,
+            sight: &self.sight,
+            slots: &keeper.expect("invariant: it was registered with the catalog").roster.slots,
+            directory: hub.registry.keys.get::<A, A::Key>().expect("invariant: it was opened with the catalog"),
+            stays: &self.stays,
+            clock: &self.clock,
+            unsettled: &self.saves.unsettled,
+            awaited,
+            tick: hub.tick,
+            idle_ticks: self.idle_ticks,
+        }
+    }
+
+    /// Who was saved in order to leave, and has not been touched since.
+    fn find_saved(&mut self, engine: &mut Engine, world: &World, awaited: &HashSet<ActorId>) -> Vec<ActorId> {
+        let mut leaving = Vec::new();
+        for (id, changed) in std::mem::take(&mut self.saves.saved) {
+            if self.directory(engine).key_of(id).is_none() {
+                continue;
+            }
+            let Engine { hub, runners, .. } = &mut *engine;
+            let touch = self.view(hub, runners, world, awaited).touched(id);
+            let is_settled = touch.is_some_and(|touch| self.storage.is_none() || !is_later(touch.stamp, changed));
+            if is_settled && !awaited.contains(&id) && !self.stays[id.slot() as usize].is_ordered {
+                leaving.push(id);
+            } else {
+                self.watch_on(engine, id, touch);
+            }
+        }
+        leaving
+    }
+
+    /// Who has been idle for long enough: leaves if its state is saved, and is to be saved otherwise.
+    fn find_idle(&mut self, engine: &mut Engine, world: &World, awaited: &HashSet<ActorId>, due: &[ActorId], leaving: &mut Vec<ActorId>) {
+        let has_store = self.storage.is_some();
+        let Engine { hub, runners, .. } = &mut *engine;
+        let view = self.view(hub, runners, world, awaited);
+        let found = parts::in_parts(parts::helpers(hub, due.len()), due, |ids| {
+            let judge = |&id: &ActorId| {
+                let idleness = view.idleness(id);
+                let leaves = matches!(idleness, Idleness::Idle(touch) if !has_store || view.is_clean(id, touch));
+                (idleness, leaves)
+            };
+            ids.iter().map(judge).collect::<Vec<_>>()
+        });
+        for (&id, (idleness, leaves)) in due.iter().zip(found.into_iter().flatten()) {
+            let stay = &mut self.stays[id.slot() as usize];
+            match idleness {
+                Idleness::Gone => continue,
+                _ => stay.is_watched = false,
+            }
+            match idleness {
+                _ if stay.leave != Leave::No => {}
+                Idleness::Idle(_) if leaves => leaving.push(id),
+                Idleness::Idle(_) => self.order(id, Leave::Idle),
+                Idleness::Busy(touch) => self.watch_on(engine, id, touch),
+                Idleness::Gone => {}
+            }
+        }
+    }
+
+    /// An actor's time is over: if it is idle, it is to be saved and to leave.
+    fn is_due(&mut self, engine: &Engine, id: ActorId) {
+        if self.directory(engine).key_of(id).is_some() {
+            let stay = &mut self.stays[id.slot() as usize];
+            stay.is_watched = false;
+            if stay.leave == Leave::No {
+                self.order(id, Leave::Idle);
+            }
+        }
     }
 
     /// Looks at an actor again when it may be idle.
-    fn watch_on(&mut self, engine: &Engine, id: ActorId, touched: Option<(u32, u64)>) {
+    fn watch_on(&mut self, engine: &Engine, id: ActorId, touch: Option<Touch>) {
         let tick = engine.hub.tick;
         // Whoever is awaited, or not at rest, counts as touched now.
-        let since = touched.map_or(tick, |(_, touched)| touched).saturating_add(self.idle_ticks);
+        let since = touch.map_or(tick, |touch| touch.tick).saturating_add(self.idle_ticks);
         self.watch(id, if since > tick { since } else { tick.saturating_add(1) });
     }
 
@@ -345,79 +395,137 @@ impl<A: KeyedActor> Catalog<A> {
         self.stats.passivated += ids.len() as u64;
     }
 
-    /// Makes a batch of what is ordered, and a job of that.
-    pub(super) fn request_saves(&mut self, engine: &mut Engine, world: &mut World) {
-        let has_orders = !self.saves.ordered.is_empty() || !self.saves.erased.is_empty();
-        if self.saves.batch.is_some() || !has_orders || !self.saves.patience.allows(engine.hub.tick) {
-            return;
-        }
-        let mut left = self.saves.patience.batch();
+    /// Takes the keys to be struck out into a batch, as many as there is room for.
+    fn take_erased(&mut self, room: usize) -> (SaveBatch, Vec<Change<A::Key>>) {
         let (mut batch, mut changes) = (SaveBatch::default(), Vec::new());
-        let erased = left.min(self.saves.erased.len());
-        left -= erased;
-        for key in self.saves.erased.drain(..erased) {
+        for key in self.saves.erased.drain(..room.min(self.saves.erased.len())) {
             batch.push_erased(|bytes| key.write(bytes));
             changes.push(Change::Erase(key));
         }
-        let changed = world.change_tick().get();
-        let mut put_off = Vec::new();
-        while left > 0
-            && let Some(id) = self.saves.ordered.pop_front()
-        {
-            let Some(key) = self.directory(engine).key_of(id).cloned() else { continue };
-            if self.saves.concerns(&key) {
-                put_off.push(id);
-                continue;
-            }
-            if self.encode(engine, world, id, &key, &mut batch) {
-                left -= 1;
-                changes.push(Change::Save(id));
-            }
-        }
-        self.saves.ordered.extend(put_off);
-        // What is written from now on is not in the batch.
-        world.increment_change_tick();
-        if changes.is_empty() {
-            return;
-        }
-        let Some(storage) = &self.storage else { return };
-        let (store, table) = (storage.store.clone(), storage.table.clone());
-        self.saves.batch = Some(Batch { changes, changed });
-        engine.jobs.push(job(self.kind, move || store.save(&table, &batch), Done::<A>::Saved));
+        (batch, changes)
     }
 
-    /// Writes an ordered state; `false` if it is not to be saved now.
-    fn encode(&mut self, engine: &mut Engine, world: &mut World, id: ActorId, key: &A::Key, batch: &mut SaveBatch) -> bool {
-        let slot = id.slot() as usize;
-        self.stays[slot].is_ordered = false;
-        let touched = self.touched(engine, world, id);
-        let is_torn = touched.is_none() && self.has_failed(engine, world, id);
-        let came_late = self.stays[slot].leave == Leave::Idle && !touched.is_some_and(|(_, tick)| self.is_idle_since(engine, tick));
-        if is_torn || came_late {
-            self.watch_on(engine, id, touched);
+    /// Writes the states of up to so many ordered actors, in parts, and saves them if that can be done at once.
+    fn write_ordered(
+        &mut self,
+        engine: &mut Engine,
+        world: &World,
+        awaited: &HashSet<ActorId>,
+        room: usize,
+        at_once: bool,
+    ) -> (Vec<ActorId>, Vec<Part>) {
+        let ids: Vec<ActorId> = self.saves.ordered.drain(..room.min(self.saves.ordered.len())).collect();
+        let Engine { hub, runners, .. } = engine;
+        let helpers = if A::PINNED { None } else { parts::helpers(hub, ids.len()) };
+        let view = self.view(hub, runners, world, awaited);
+        let storage = self.storage.as_ref();
+        let written = storage.map(|storage| parts::in_parts(helpers, &ids, |ids| view.write_all(storage, ids, at_once)));
+        (ids, written.unwrap_or_default())
+    }
+
+    /// Carries out what became of an actor that was to be saved; `true` if it is in the batch, or needs not be.
+    fn heed(&mut self, engine: &mut Engine, id: ActorId, writing: Writing) -> bool {
+        if matches!(writing, Writing::Gone) {
             return false;
         }
-        let storage = self.storage.as_ref().expect("invariant: only what has a store is ordered");
-        let Some(state) = engine.entity(id).and_then(|entity| world.get::<A>(entity)) else { return false };
-        let write =
-            |bytes: &mut Vec<u8>| panics::catch(|| (storage.encode)(state, bytes)).unwrap_or_else(|panic| Err(PersistError::new(panic)));
-        match batch.try_push(|bytes| key.write(bytes), write) {
-            Ok(()) => {
-                self.stays[slot].is_saving = true;
-                true
+        let slot = id.slot() as usize;
+        self.stays[slot].is_ordered = false;
+        match writing {
+            Writing::Gone => {}
+            Writing::Early => {
+                let leave = self.stays[slot].leave;
+                self.order(id, leave);
             }
-            Err(error) => {
+            Writing::Late(touch) => self.watch_on(engine, id, touch),
+            Writing::Odd(error) => {
                 self.stats.not_encoded += 1;
                 self.watch_on(engine, id, None);
-                self.report(engine, StoreWork::Encode, (1, Some(key)), 1, None, error.to_string());
-                false
+                let key = self.directory(engine).key_of(id).cloned();
+                self.report(engine, StoreWork::Encode, (1, key.as_ref()), 1, None, error.to_string());
             }
+            Writing::Clean | Writing::Written => return true,
+        }
+        false
+    }
+
+    /// Saves what is ordered, in a store that answers at once. Who was to leave then does, unless it is awaited.
+    fn save_at_once(&mut self, engine: &mut Engine, world: &mut World, awaited: &HashSet<ActorId>, leaving: &mut Vec<ActorId>) {
+        let (batch, erased) = self.take_erased(self.saves.patience.batch_at_once());
+        if !erased.is_empty() {
+            let saved = self.storage.as_ref().map_or(Ok(()), |storage| storage.save(&batch));
+            self.saves.batch = Some(Batch { changes: erased, changed: 0 });
+            self.saved(engine, saved);
+        }
+        if !self.saves.patience.allows(engine.hub.tick) {
+            return;
+        }
+        let (ids, written) = self.write_ordered(engine, world, awaited, self.saves.patience.batch_at_once(), true);
+        let changed = world.change_tick().get();
+        // What is written from now on is not saved.
+        world.increment_change_tick();
+        let (mut failed, mut error) = (Vec::new(), None);
+        for (ids, part) in ids.chunks(parts::PART).zip(written) {
+            let is_saved = part.saved.is_ok();
+            for (&id, writing) in ids.iter().zip(part.writings) {
+                let is_written = matches!(writing, Writing::Written);
+                if !self.heed(engine, id, writing) {
+                    continue;
+                }
+                if is_written && !is_saved {
+                    failed.push(Change::Save(id));
+                    continue;
+                }
+                let stay = &mut self.stays[id.slot() as usize];
+                if is_written {
+                    self.stats.saved += 1;
+                    stay.saved = Some(changed);
+                }
+                match stay.leave {
+                    Leave::No => {}
+                    _ if awaited.contains(&id) => self.watch_on(engine, id, None),
+                    _ => leaving.push(id),
+                }
+            }
+            error = error.or(part.saved.err());
+        }
+        match error {
+            Some(error) => self.not_saved(engine, failed, &error),
+            None if !ids.is_empty() => self.saves.patience.succeeded(),
+            None => {}
         }
     }
 
-    fn has_failed(&self, engine: &Engine, world: &mut World, id: ActorId) -> bool {
-        let mailbox = engine.entity(id).and_then(|entity| world.get_mut::<Mailbox<A>>(entity));
-        mailbox
-            .is_some_and(|mut mailbox| mailbox.bypass_change_detection().held_mut().as_ref().is_some_and(|held| held.life == Life::Failed))
+    /// Makes a batch of what is ordered, and a job of that.
+    pub(super) fn request_saves(&mut self, engine: &mut Engine, world: &mut World) {
+        let Some(storage) = self.storage.clone().filter(|storage| !storage.store.is_immediate()) else { return };
+        if self.saves.batch.is_some() || !self.saves.has_orders() || !self.saves.patience.allows(engine.hub.tick) {
+            return;
+        }
+        let room = self.saves.patience.batch();
+        let (mut batch, mut changes) = self.take_erased(room);
+        let changed = world.change_tick().get();
+        let nobody = HashSet::default();
+        self.sight.update_archetypes(world);
+        let (ids, written) = self.write_ordered(engine, world, &nobody, room - changes.len(), false);
+        for (ids, part) in ids.chunks(parts::PART).zip(written) {
+            batch.append(&part.batch);
+            for (&id, writing) in ids.iter().zip(part.writings) {
+                let is_clean = matches!(writing, Writing::Clean);
+                if self.heed(engine, id, writing) {
+                    if is_clean {
+                        self.saves.saved.push((id, changed));
+                    } else {
+                        self.stays[id.slot() as usize].is_saving = true;
+                        changes.push(Change::Save(id));
+                    }
+                }
+            }
+        }
+        // What is written from now on is not in the batch.
+        world.increment_change_tick();
+        if !changes.is_empty() {
+            self.saves.batch = Some(Batch { changes, changed });
+            engine.jobs.push(job(self.kind, move || storage.save(&batch), Done::<A>::Saved));
+        }
     }
 }
