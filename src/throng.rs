@@ -251,8 +251,8 @@ impl<W: BorrowMut<World>> Throng<W> {
         Pool::new(self.engine(|engine, world| engine.open_pool::<A>(world, n, Arc::new(make))))
     }
 
-    /// Sets how many members a pool is to have, at once. Those in the last places are stopped; their mail
-    /// becomes dead letters.
+    /// Sets how many members a pool is to have, at once. Those in the last places are stopped, by their supervisor if
+    /// they have one; their mail becomes dead letters.
     pub fn resize_pool<A: Actor>(&mut self, pool: Pool<A>, members: usize) {
         self.engine(|engine, world| {
             engine.hub.registry.pools.resize(pool.index, members);

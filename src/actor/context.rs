@@ -168,6 +168,10 @@ impl<'a> Turn<'a> {
         self.wish.get() == Wish::NONE
     }
 
+    pub(crate) fn wishes_to_postpone(&self) -> bool {
+        self.wish.get().postpone()
+    }
+
     pub(crate) fn take_wish(&self) -> Wish {
         self.wish.replace(Wish::NONE)
     }

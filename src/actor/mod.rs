@@ -29,6 +29,7 @@ mod refs;
 mod returns;
 mod stage;
 mod task;
+mod task_memory;
 mod tasks;
 mod timer;
 

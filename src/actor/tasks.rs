@@ -4,7 +4,7 @@
 //!
 //! They lie beside the asks of the same actors ([`asked`](super::asked)), with the same owner. A block that is
 //! polled is out of its cell, so that what it does meanwhile may come here. The future and what is known of it
-//! are one allocation. The blocks of one actor are a list, which begins at the actor's place.
+//! are in one piece of memory, which the next block takes over. The blocks of one actor are a list, which begins at the actor's place.
 
 #![expect(unsafe_code, reason = "a future is pinned in the box that it shares with what is known of it")]
 
@@ -14,6 +14,7 @@ use std::pin::Pin;
 
 use super::Handled;
 use super::stage::Waits;
+use super::task_memory::{Memories, Spare};
 use crate::digest::Digester;
 use crate::id::ActorId;
 
@@ -35,8 +36,9 @@ pub(crate) struct Task<F: ?Sized = Block> {
 }
 
 impl<F: Future<Output = Handled> + Send + 'static> Task<F> {
-    pub(super) fn boxed(actor: ActorId, cause: Option<ActorId>, is_turn: bool, block: F) -> Box<Task> {
-        Box::new(Self { actor, waits: RefCell::default(), is_turn, has_begun: false, cause, block })
+    #[inline]
+    pub(super) fn boxed(spare: Spare, actor: ActorId, cause: Option<ActorId>, is_turn: bool, block: F) -> Box<Task> {
+        spare.fill(Self { actor, waits: RefCell::default(), is_turn, has_begun: false, cause, block })
     }
 }
 
@@ -67,6 +69,7 @@ pub(super) struct Tasks {
     free: Vec<u32>,
     /// By the place of their actor: the newest of each.
     newest: Vec<u32>,
+    pub(super) memories: Memories,
 }
 
 impl Tasks {

@@ -116,7 +116,9 @@ impl<M> KeptMail<M> {
 
     /// Makes it as new, for another actor; the memory stays.
     pub(crate) fn renew(&mut self) {
-        self.entries.clear();
+        if !self.entries.is_empty() {
+            self.entries.clear();
+        }
         (self.cursor, self.len, self.postponements) = (0, 0, 0);
     }
 

@@ -246,6 +246,9 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
         Ok(Err(error)) => Err(error.to_string()),
         Err(panic) => Err(panic),
     };
+    if result.is_ok() && context.wishes_nothing() {
+        return Ok(Wish::NONE);
+    }
     if result.is_err() {
         context.roll_back();
     }
@@ -259,6 +262,9 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
 fn call_start<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce() -> Handled) -> Result<Wish, Start> {
     context.begin(id, None);
     let result = panics::catch(hook);
+    if matches!(result, Ok(Ok(()))) && context.wishes_nothing() {
+        return Ok(Wish::NONE);
+    }
     let wish = context.take_wish();
     let exit = if wish.exit() { context.outbox().with(|outbox| outbox.last_exit()) } else { None };
     panics::drop_quietly(context.take_postponed());

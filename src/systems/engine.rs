@@ -16,7 +16,7 @@ use super::jobs::JobMode;
 use super::keeper::{Keeper, Runner};
 use super::keyed::KeyedTypes;
 use super::lives::{LifeStep, Lives};
-use super::pools::Grow;
+use super::pools::Source;
 use super::tick::WakeList;
 use super::timers::Timers;
 use crate::actor::{Actor, ActorRefs, AskStats, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
@@ -232,8 +232,8 @@ pub(crate) struct Engine {
     /// Values for the outside, in order, by port.
     pub(crate) emitted: Vec<(u32, Box<dyn Any + Send>)>,
     pub(crate) dead_letters: Vec<DeadLetter>,
-    /// How to make members, by pool.
-    pub(super) pool_makers: Vec<Grow>,
+    /// Where members come from, by pool.
+    pub(super) pool_sources: Vec<Source>,
     /// Jobs for outside the tick, in order.
     pub(crate) jobs: Vec<Job>,
     pub(super) keyed: KeyedTypes,
@@ -267,7 +267,7 @@ impl Engine {
             stats: Stats::default(),
             emitted: Vec::new(),
             dead_letters: Vec::new(),
-            pool_makers: Vec::new(),
+            pool_sources: Vec::new(),
             jobs: Vec::new(),
             keyed: KeyedTypes::default(),
         };

@@ -255,8 +255,15 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         if let Some((handled, (_, cell))) = went_on.zip(found)
             && (handled.is_err() || !self.receiver.turn().wishes_nothing())
         {
-            panics::drop_quietly(self.receiver.take_postponed());
+            self.forget_postponed();
             self.after::<false>(cell, to, handled);
+        }
+    }
+
+    /// There was no message to be postponed.
+    fn forget_postponed(&self) {
+        if self.receiver.turn().wishes_to_postpone() {
+            panics::drop_quietly(self.receiver.take_postponed());
         }
     }
 
@@ -447,7 +454,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let slot = unsafe { cell.held() };
         let held = self.scratch.hold(slot);
         held.turns = held.turns.saturating_add_signed(turns);
-        if held.turns == 0 && held.kept.has_due() {
+        if held.turns > 0 {
+            return;
+        }
+        if held.kept.has_due() {
             self.scratch.due.push(to.slot());
         }
         self.scratch.let_go(slot);
@@ -587,7 +597,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         self.receiver.turn().begin(id, None);
         let done = self.receiver.tick(item);
         if done.is_err() || !self.receiver.turn().wishes_nothing() {
-            panics::drop_quietly(self.receiver.take_postponed());
+            self.forget_postponed();
             self.after::<false>(cell, id, done);
         }
     }
