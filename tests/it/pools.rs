@@ -341,11 +341,9 @@ mod supervised {
                         throng.tell(first, Work::Fail);
                         throng.tell(second, Work::Stop);
                         // In tick 5 the supervisor gives up.
-                        members.iter().for_each(|&member| {
-                            if tick == 5 {
-                                throng.tell(member, Work::Fail)
-                            }
-                        });
+                        if tick == 5 {
+                            members.iter().for_each(|&member| throng.tell(member, Work::Fail));
+                        }
                     }
                     throng.tell(desk, Order::Resize(pool, 40 + 3 * (tick as usize % 3)));
                     throng.tick();
