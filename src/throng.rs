@@ -253,8 +253,8 @@ impl<W: BorrowMut<World>> Throng<W> {
         Pool::new(self.engine(|engine, world| engine.open_pool::<A>(world, n, Arc::new(make))))
     }
 
-    /// Sets how many members a pool is to have, at once. Those in the last places are stopped; their mail
-    /// becomes dead letters.
+    /// Sets how many members a pool is to have, at once. Those in the last places are stopped, by their supervisor if
+    /// they have one; their mail becomes dead letters.
     pub fn resize_pool<A: Actor>(&mut self, pool: Pool<A>, members: usize) {
         self.engine(|engine, world| {
             engine.hub.registry.pools.resize(pool.index, members);
@@ -293,6 +293,12 @@ impl<W: BorrowMut<World>> Throng<W> {
             }
             Ok(ActorRef::from_id(engine.adopt::<A>(world, entity)))
         })
+    }
+
+    /// Lets an actor's [`Actor::tick`] run in every tick from the next on, or no more; as
+    /// [`Context::set_ticking`](crate::Context::set_ticking) does from inside. A stopped actor is left alone.
+    pub fn set_ticking<A: Actor>(&mut self, actor: ActorRef<A>, ticks: bool) {
+        self.engine(|engine, _| engine.set_ticking(actor.id(), ticks));
     }
 
     /// Stops an actor and its children at once, with their hooks. A stopped or unknown actor is left alone.
@@ -384,8 +390,9 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// The active states of a charted actor in document order, without the root; none if it is not alive.
     #[must_use]
     pub fn active_states<C: ChartActor>(&mut self, actor: ActorRef<Charted<C>>) -> Vec<C::State> {
-        let Some(states) = self.state(actor).map(|state| state.configuration().states()) else { return Vec::new() };
-        let chart = self.world().resource::<SharedChart<C>>().chart();
+        let Some(configuration) = self.state(actor).map(Charted::configuration) else { return Vec::new() };
+        let (states, own) = (configuration.states(), configuration.own_chart().cloned());
+        let chart = own.as_ref().unwrap_or_else(|| self.world().resource::<SharedChart<C>>().chart());
         states.ascending().filter_map(|at| chart.state(at).cloned()).collect()
     }
 

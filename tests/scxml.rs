@@ -75,7 +75,6 @@ fn all_that_is_wrong_is_told_with_its_line() {
         "line 3: `data` needs the attribute `id`",
         "line 4: the expression `1 +` cannot be read: something is missing at the end",
         "line 5: the source `file:y.txt` is not bound: give `ScxmlBindings` a function for it",
-        "line 6: XML as data is not supported: write it as an expression",
         "line 8: there is no state `nowhere`: add it, or correct the name",
         "line 10: the custom action `bell` is not bound: give `ScxmlBindings` a function for it",
         "line 10: the custom action `horn` is not bound: give `ScxmlBindings` a function for it",
@@ -88,7 +87,9 @@ fn all_that_is_wrong_is_told_with_its_line() {
         "line 18: the expression `x = 1` cannot be read: this data model has no scripts: use `assign`, or the ECMAScript data model \
          (feature `scxml-ecmascript`)",
         "line 19: the element `finalize` here is not supported: strike it out, or write it in Rust as a custom action",
-        "line 21: `invoke` is not supported: spawn the child in Rust, from a custom action or with `StateDef::invoke` in a chart written there",
+        "line 21: `invoke` without children is not supported: it is for charts that are actors: let `ScxmlBindings::children` spawn what \
+         they invoke",
+        "line 21: `invoke` needs a document: give it `src`, `srcexpr`, or a `content` with an `scxml` in it",
         "line 22: a transition is `external` or `internal`, and not `inside`",
         "line 24: the expression `x ==== 1` cannot be read: `=` means nothing here",
         "line 25: there is no state `b`: add it, or correct the name",

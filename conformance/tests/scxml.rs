@@ -11,7 +11,7 @@ fn data(name: &str) -> PathBuf {
 #[test]
 fn own_charts_pass() {
     let outcome = run_folder(&data("charts"), None).expect("the charts are there");
-    assert_eq!(outcome.lines, ["8 passed, 0 failed, 0 not applicable"]);
+    assert_eq!(outcome.lines, ["9 passed, 0 failed, 0 not applicable"]);
     assert!(outcome.good);
 }
 
@@ -21,8 +21,8 @@ fn what_does_not_pass_is_told_with_its_reason() {
     let expected = [
         "failing.scxml: failed: after event 1: [\"b\"] instead of [\"a\"]",
         "never.scxml: failed: at the end: [\"a\"] instead of [\"pass\"]",
-        "outside.scxml: not applicable: line 2: `invoke` is not supported: spawn the child in Rust, from a custom action or with \
-         `StateDef::invoke` in a chart written there",
+        "outside.scxml: not applicable: line 2: the element `listen` here is not supported: strike it out, or write it in Rust as \
+         a custom action",
         "1 passed, 2 failed, 1 not applicable",
     ];
     assert_eq!(outcome.lines, expected);
@@ -35,8 +35,8 @@ fn a_list_of_what_is_not_applicable_must_be_true() {
     let expected = [
         "failing.scxml: not applicable: it should be",
         "never.scxml: failed: at the end: [\"a\"] instead of [\"pass\"]",
-        "outside.scxml: failed: it is not applicable, and not listed as such: line 2: `invoke` is not supported: spawn the child in Rust, \
-         from a custom action or with `StateDef::invoke` in a chart written there",
+        "outside.scxml: failed: it is not applicable, and not listed as such: line 2: the element `listen` here is not supported: strike it out, \
+         or write it in Rust as a custom action",
         "passing.scxml: failed: it passes, though it is listed as not applicable: it should not be",
         "missing.scxml: failed: it is listed as not applicable, and not there",
         "0 passed, 4 failed, 1 not applicable",

@@ -5,7 +5,7 @@
 //! Ends of asks go the way of mail, in lanes of their own beside those of messages: written into the bucket of
 //! the asker's block, handed over when the pass is done, read in the pass of the asker's type.
 
-use super::returns::Return;
+use super::returns::AskEnd;
 use crate::id::{ActorId, BlockId, Kind};
 use crate::mailbox::{Envelope, Lane, Segment};
 
@@ -24,9 +24,11 @@ pub(crate) enum Leg {
 /// A lane of ends for each type.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    lanes: Vec<Lane<Return>>,
+    lanes: Vec<Lane<AskEnd>>,
     /// Types whose lane may hold some, each maybe more than once.
     dirty: Vec<Kind>,
+    /// How many there are.
+    len: usize,
 }
 
 impl Answers {
@@ -35,21 +37,36 @@ impl Answers {
     }
 
     pub(super) fn sibling(&self) -> Self {
-        Self { lanes: self.lanes.iter().map(Lane::sibling).collect(), dirty: Vec::new() }
+        Self { lanes: self.lanes.iter().map(Lane::sibling).collect(), dirty: Vec::new(), len: 0 }
     }
 
-    pub(super) fn push(&mut self, to: ActorId, from: Option<ActorId>, back: Return) {
-        if self.lanes[to.kind() as usize].push(Envelope { to, from, msg: back }) {
-            self.dirty.push(to.kind());
+    /// As [`Outbox::tell`](super::Outbox::tell): the usual way calls nothing.
+    #[inline(always)]
+    pub(super) fn push(&mut self, to: ActorId, from: Option<ActorId>, end: AskEnd) {
+        self.len += 1;
+        match self.lanes[to.kind() as usize].room(to.block(), from.map(ActorId::block_id)) {
+            Some(room) => room.fill(to, from, end),
+            None => self.push_slowly(Envelope { to, from, msg: end }),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_slowly(&mut self, envelope: Envelope<AskEnd>) {
+        let kind = envelope.to.kind();
+        if self.lanes[kind as usize].push(envelope) {
+            self.dirty.push(kind);
         }
     }
 
     /// Takes the last one for a block back.
-    pub(super) fn pop(&mut self, to: BlockId) -> Option<Return> {
-        self.lanes[to.kind() as usize].pop(to.block())
+    pub(super) fn pop(&mut self, to: BlockId) -> Option<(ActorId, AskEnd)> {
+        let (asker, end) = self.lanes[to.kind() as usize].pop(to.block())?;
+        self.len -= 1;
+        Some((to.member(asker), end))
     }
 
-    pub(super) fn shelve(&mut self, kind: Kind, segment: Segment<Return>) {
+    pub(super) fn shelve(&mut self, kind: Kind, segment: Segment<AskEnd>) {
         self.lanes[kind as usize].shelf.give(segment);
     }
 
@@ -58,27 +75,26 @@ impl Answers {
         std::mem::swap(&mut self.lanes[kind].shelf, &mut other.lanes[kind].shelf);
     }
 
-    pub(super) fn take_empty_segment(&mut self, kind: Kind) -> Segment<Return> {
+    pub(super) fn take_empty_segment(&mut self, kind: Kind) -> Segment<AskEnd> {
         self.lanes[kind as usize].shelf.take()
     }
 
     /// Whether there is none, but for a bucket that was emptied in a relay.
     #[inline]
     pub(super) fn is_drained(&self) -> bool {
-        match self.dirty.as_slice() {
-            [] => true,
-            &[kind] => self.lanes[kind as usize].is_drained(),
-            _ => false,
-        }
+        self.len == 0
     }
 
     /// As [`Lane::exchange_only_segment`], for all lanes together.
-    pub(super) fn exchange_only_segment(&mut self, kind: Kind, empty: &mut Segment<Return>) -> Option<(u32, BlockId)> {
-        if self.dirty == [kind] { self.lanes[kind as usize].exchange_only_segment(empty) } else { None }
+    #[inline]
+    pub(super) fn exchange_only_segment(&mut self, kind: Kind, empty: &mut Segment<AskEnd>) -> Option<(u32, BlockId)> {
+        let exchanged = if self.dirty == [kind] { self.lanes[kind as usize].exchange_only_segment(empty) } else { None };
+        self.len = if exchanged.is_some() { 0 } else { self.len };
+        exchanged
     }
 
     /// Ends a run of exchanges, of which `empty` is left.
-    pub(super) fn end_relay(&mut self, kind: Kind, empty: Segment<Return>) {
+    pub(super) fn end_relay(&mut self, kind: Kind, empty: Segment<AskEnd>) {
         let lane = &mut self.lanes[kind as usize];
         lane.shelf.give(empty);
         lane.end_relay();
@@ -88,7 +104,8 @@ impl Answers {
     }
 
     /// Hands every lane that holds some to `gather`, in order of first use.
-    pub(super) fn gather(&mut self, mut gather: impl FnMut(Kind, &mut Lane<Return>)) {
+    pub(super) fn gather(&mut self, mut gather: impl FnMut(Kind, &mut Lane<AskEnd>)) {
+        self.len = 0;
         for kind in self.dirty.drain(..) {
             let lane = &mut self.lanes[kind as usize];
             if !lane.is_empty() {

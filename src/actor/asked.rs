@@ -96,26 +96,25 @@ impl<A: Actor> Default for Table<A> {
 }
 
 impl<A: Actor> Table<A> {
+    #[inline]
     fn set(&mut self, asker: ActorId, due: u64, go_on: GoOn<A>) -> AskPlace {
-        let pending = Some(PendingAsk { asker, due, number: self.stats.asked, go_on });
+        let index = self.free.pop().unwrap_or_else(|| self.add_cell());
+        let cell = &mut self.cells[index as usize];
+        let place = AskPlace { index, generation: cell.generation };
+        cell.pending = Some(PendingAsk { asker, due, number: self.stats.asked, go_on });
         self.stats.asked += 1;
         self.stats.pending += 1;
-        let place = match self.free.pop() {
-            Some(index) => {
-                let cell = &mut self.cells[index as usize];
-                cell.pending = pending;
-                AskPlace { index, generation: cell.generation }
-            }
-            None => {
-                self.cells.push(Cell { generation: 0, pending });
-                AskPlace { index: self.cells.len() as u32 - 1, generation: 0 }
-            }
-        };
         if self.recent.len() >= self.recent_max {
             self.thin_out();
         }
         self.recent.push(place);
         place
+    }
+
+    #[cold]
+    fn add_cell(&mut self) -> u32 {
+        self.cells.push(Cell { generation: 0, pending: None });
+        self.cells.len() as u32 - 1
     }
 
     #[cold]
@@ -129,6 +128,7 @@ impl<A: Actor> Table<A> {
         pending_at(&self.cells, place)
     }
 
+    #[inline]
     fn take(&mut self, place: AskPlace) -> Option<PendingAsk<A>> {
         let cell = self.cells.get_mut(place.index as usize).filter(|cell| cell.generation == place.generation)?;
         let pending = cell.pending.take()?;
@@ -226,13 +226,6 @@ impl<A: Actor> Default for AskTables<A> {
     }
 }
 
-/// What became of an ask whose end has come.
-pub(crate) enum Claim<A: Actor> {
-    GoOn(GoOn<A>),
-    /// It was over, or its asker cannot go on.
-    Over,
-}
-
 impl<A: Actor> AskTables<A> {
     /// Makes room for the actors of so many slots.
     pub(crate) fn fit(&mut self, slots: u32) {
@@ -258,14 +251,20 @@ impl<A: Actor> AskTables<A> {
     /// # Safety
     ///
     /// The caller runs the asker: in a pass over its block, or while no pass runs.
+    #[inline]
     pub(crate) unsafe fn ask(&self, asker: ActorId, due: u64, go_on: GoOn<A>) -> AskPlace {
         // SAFETY: promised by the caller; the reference ends here, and no user code runs.
         let table = unsafe { self.table(asker) }.get_or_insert_default();
         if !table.is_listed {
             table.is_listed = true;
-            self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(asker.block());
+            self.list(asker.block());
         }
         table.set(asker, due, go_on)
+    }
+
+    #[cold]
+    fn list(&self, block: u32) {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(block);
     }
 
     /// Runs `use_them` on the async blocks of an actor's block.
@@ -291,30 +290,31 @@ impl<A: Actor> AskTables<A> {
         }
     }
 
-    /// Takes the continuation of an ask that has come to its end, and counts the end. `can_run` is whether the
-    /// asker can go on.
+    /// Takes the continuation of an ask that has come to its end, and counts the end; `None` if it was over, or its
+    /// asker cannot go on, which `can_run` tells.
     ///
     /// # Safety
     ///
     /// As [`AskTables::ask`].
-    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Claim<A> {
+    #[inline(always)]
+    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Option<GoOn<A>> {
         // SAFETY: promised by the caller; the reference ends before anything is dropped.
-        let Some(table) = (unsafe { self.table(asker) }) else { return Claim::Over };
+        let table = unsafe { self.table(asker) }.as_mut()?;
         let Some(ask) = table.take(place) else {
             table.stats.late += u64::from(is_answer);
-            return Claim::Over;
+            return None;
         };
         if !can_run || table.is_another_state(&ask) {
             table.stats.dropped += 1;
             panics::drop_quietly(ask);
-            return Claim::Over;
+            return None;
         }
         if is_answer {
             table.stats.answered += 1;
         } else {
             table.stats.unanswered += 1;
         }
-        Claim::GoOn(ask.go_on)
+        Some(ask.go_on)
     }
 
     fn table_mut(&mut self, actor: ActorId) -> Option<&mut Table<A>> {

@@ -15,7 +15,7 @@ use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::ask::{AskKey, Asker, GoOn, Outward};
-use super::asked::{AskPlace, AskTables, Claim};
+use super::asked::{AskPlace, AskTables};
 use super::outbox::{Act, OutletPort, Stop};
 use super::returns::WorldNo;
 use super::stage::TaskId;
@@ -166,6 +166,10 @@ impl<'a> Turn<'a> {
     #[inline]
     pub(crate) fn wishes_nothing(&self) -> bool {
         self.wish.get() == Wish::NONE
+    }
+
+    pub(crate) fn wishes_to_postpone(&self) -> bool {
+        self.wish.get().postpone()
     }
 
     pub(crate) fn take_wish(&self) -> Wish {
@@ -417,6 +421,7 @@ impl<'a, A: Actor> Context<'a, A> {
     }
 
     /// Notes an ask of the running call.
+    #[inline]
     pub(crate) fn note_ask(&self, due: u64, go_on: GoOn<A>) -> AskKey {
         let asker = self.turn.id();
         // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
@@ -425,20 +430,65 @@ impl<'a, A: Actor> Context<'a, A> {
         AskKey { world: self.turn.env.world, asker: Asker::Actor(asker, place) }
     }
 
-    /// Takes the continuation of an ask that is over; see [`AskTables::claim`].
+    /// Takes the continuation of an ask of the running actor's that is over; see [`AskTables::claim`].
     ///
     /// # Safety
     ///
-    /// This thread has the asker's block to itself.
-    pub(crate) unsafe fn claim(&self, asker: ActorId, place: AskPlace, is_answer: bool, can_run: bool) -> Claim<A> {
+    /// This thread has the actor's block to itself.
+    #[inline(always)]
+    pub(crate) unsafe fn claim(&self, place: AskPlace, is_answer: bool, can_run: bool) -> Option<GoOn<A>> {
         // SAFETY: promised by the caller.
-        unsafe { self.asks.claim(asker, place, is_answer, can_run) }
+        unsafe { self.asks.claim(self.turn.id(), place, is_answer, can_run) }
+    }
+
+    /// Lets this actor's [`Actor::tick`] run in every tick from the next on, or no more.
+    ///
+    /// For a few actors that act of their own accord among many that sleep, which cost nothing. It holds until it is
+    /// set again, or the actor is restarted; as all that a call does, it is taken back if the call fails. Where
+    /// [`Actor::TICKS`] is set, all actors of the type act, and this changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bevy_ecs::component::Component;
+    /// use throng::prelude::*;
+    ///
+    /// /// Burns down once it is lit.
+    /// #[derive(Component)]
+    /// struct Fuse(u32);
+    ///
+    /// struct Light;
+    ///
+    /// impl Actor for Fuse {
+    ///     type Msg = Light;
+    ///     type Params = ();
+    ///
+    ///     fn handle(&mut self, _: Light, cx: &Context<'_, Self>) -> Handled {
+    ///         cx.set_ticking(true);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn tick(&mut self, cx: &Context<'_, Self>) -> Handled {
+    ///         self.0 -= 1;
+    ///         cx.set_ticking(self.0 > 0);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut throng = Throng::default();
+    /// let fuses = throng.spawn_many([Fuse(3), Fuse(3)]).to_vec();
+    /// throng.tell(fuses[0], Light);
+    /// throng.run_ticks(9);
+    /// assert_eq!((throng.state(fuses[0]).unwrap().0, throng.state(fuses[1]).unwrap().0), (0, 3));
+    /// ```
+    pub fn set_ticking(&self, ticks: bool) {
+        self.turn.outbox.with(|outbox| outbox.act(Act::Tick(self.turn.id(), ticks)));
     }
 
     /// Takes back all that the running call did.
     #[cold]
     pub(crate) fn roll_back(&self) {
-        let asks = self.turn.outbox.with(super::Outbox::roll_back);
+        let asks = self.turn.outbox.with(|outbox| outbox.roll_back(self.turn.env.world));
         // SAFETY: the asker is the actor of the running call, whose block this thread has to itself.
         unsafe { self.asks.undo(self.turn.id(), asks) };
         self.drop_started();
@@ -454,13 +504,19 @@ impl<'a, A: Actor> Context<'a, A> {
 
     pub(super) fn reserve_task(&self) -> TaskId {
         let actor = self.turn.id();
-        let (index, generation) = self.with_tasks(actor, Tasks::reserve);
+        let (index, generation) = self.with_tasks(actor, |tasks| tasks.reserve(actor));
         TaskId { world: self.turn.env.world, actor, index, generation }
     }
 
     pub(super) fn note_started(&self, started: Started) {
         self.started.borrow_mut().push_back(started);
         self.turn.wish(Wish::START);
+    }
+
+    /// Whether there are async blocks that the last call started, and that have not begun.
+    #[inline]
+    pub(crate) fn has_started(&self) -> bool {
+        !self.started.borrow().is_empty()
     }
 
     pub(super) fn take_started(&self) -> Option<Started> {

@@ -29,6 +29,7 @@ mod refs;
 mod returns;
 mod stage;
 mod task;
+mod task_memory;
 mod tasks;
 mod timer;
 
@@ -55,7 +56,7 @@ pub use task::{AskFuture, This};
 
 pub(crate) use answers::Leg;
 pub(crate) use ask::{ASK_TICKS_DEFAULT, AskKey, Asker, GoOn, Outward, typed};
-pub(crate) use asked::{AskTables, Claim, Suspect, Turned, TypeAsks};
+pub(crate) use asked::{AskTables, Suspect, Turned, TypeAsks};
 pub(crate) use context::{TurnEnv, Wish};
 pub(crate) use exit::Order;
 pub(crate) use keyed::Keep;
@@ -67,7 +68,7 @@ pub(crate) use offload::OutsideFuture;
 pub(crate) use offload::{Client, Go, Job, Work};
 pub(crate) use outbox::{Act, LaneSlot, Newborn, Outbox, OutboxCell, Signal, Stop};
 pub(crate) use pinned::Anywhere;
-pub(crate) use returns::{AtWork, Desk, End, Return, Returned, WorldNo, drop_because, works_for};
+pub(crate) use returns::{AskEnd, AtWork, Desk, End, Return, Returned, WorldNo, drop_because, works_for};
 pub(crate) use timer::{Load, Routed, Timer, TimerSpec};
 
 /// A type whose instances receive mail of one message type.
@@ -147,8 +148,8 @@ pub trait Actor: SendOrPinned + Sized {
     /// straight from the delivery buckets, one message after the other.
     const BATCH: bool = false;
 
-    /// Set it to `true` when [`Actor::tick`] is overridden: then every actor of the type is visited once a
-    /// tick. Otherwise an actor without mail costs nothing.
+    /// Set it to `true` if every actor of the type is to run its [`tick`](Actor::tick) in every tick. Otherwise only those
+    /// do that [say so](Context::set_ticking), and the others cost nothing without mail.
     const TICKS: bool = false;
 
     /// Set it to `true` if the state holds [`Pinned`] values: then everything of these actors runs on the thread that runs
@@ -177,7 +178,8 @@ pub trait Actor: SendOrPinned + Sized {
         Ok(())
     }
 
-    /// Runs once in every tick, before the mail of its first round. Called only when [`Actor::TICKS`] is set.
+    /// Runs once in every tick, before the mail of its first round: of all actors of the type if [`Actor::TICKS`] is
+    /// set, else of those that [said so](Context::set_ticking).
     ///
     /// For actors that act of their own accord: it costs a fraction of a message that would tell them to.
     /// A failed, a muted, or a stopping actor is left out. There is no message that could be postponed.

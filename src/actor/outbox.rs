@@ -20,7 +20,7 @@ use super::keyed::{Keep, KeyedActor};
 use super::knocks::{Knock, Knocks};
 use super::naming::Change;
 use super::offload::Job;
-use super::returns::{Return, Returned, WorldNo, bring, reason, take_returns};
+use super::returns::{AskEnd, Return, Returned, WorldNo, bring, reason, take_returns};
 use super::timer::{Load, Named, TimerDeeds, TimerSpec};
 use super::{ClaimOrder, ExitReason, Failure, HasMailbox, Nursery, Undelivered};
 use crate::id::{ActorId, BlockId, Kind};
@@ -60,6 +60,8 @@ pub(crate) enum Act {
     Job(Job),
     /// End an ask from outside.
     Return(Return),
+    /// Let an actor act unasked, or no more.
+    Tick(ActorId, bool),
     /// Do something with a keyed actor's state.
     Keep(ActorId, Keep),
     /// Take in what the store of a kind has done.
@@ -400,21 +402,21 @@ impl Outbox {
 
     /// Answers an ask.
     #[inline]
-    pub(crate) fn answer(&mut self, from: Option<ActorId>, back: Return) {
-        match back.key.asker {
-            Asker::Actor(asker, _) => {
-                self.answers.push(asker, from, back);
+    pub(crate) fn answer(&mut self, from: Option<ActorId>, Return { key, end }: Return) {
+        match key.asker {
+            Asker::Actor(asker, place) => {
+                self.answers.push(asker, from, AskEnd { place, end });
                 self.log.push(Deed::Answer { to: asker.block_id() }.into());
             }
-            Asker::Outside(_) => self.act(Act::Return(back)),
+            Asker::Outside(_) => self.act(Act::Return(Return { key, end })),
         }
     }
 
     /// Brings an ask to its end for something that is no deed of a call.
-    pub(crate) fn bring_in(&mut self, back: Return) {
-        match back.key.asker {
-            Asker::Actor(asker, _) => self.answers.push(asker, None, back),
-            Asker::Outside(_) => self.acts.push(Act::Return(back)),
+    pub(crate) fn bring_in(&mut self, Return { key, end }: Return) {
+        match key.asker {
+            Asker::Actor(asker, place) => self.answers.push(asker, None, AskEnd { place, end }),
+            Asker::Outside(_) => self.acts.push(Act::Return(Return { key, end })),
         }
     }
 
@@ -478,16 +480,20 @@ impl Outbox {
         }
     }
 
-    /// Takes back all that the running call did, but for its asks, which it counts: those are in the table of
-    /// the actor's block.
+    /// Takes back all that the running call did in this world, but for its asks, which it counts: those are in the
+    /// table of the actor's block.
     #[cold]
-    pub(crate) fn roll_back(&mut self) -> usize {
+    pub(crate) fn roll_back(&mut self, world: WorldNo) -> usize {
         let mut asks = 0;
         while let Some(note) = self.log.pop() {
             // What is dropped here may panic when it is dropped.
             let undone = panics::catch(|| match note.deed() {
                 Deed::Mail { to } => self.lanes[to.kind() as usize].lane.undo(to.block()),
-                Deed::Answer { to } => self.answers.pop(to).map_or((), take_back),
+                Deed::Answer { to } => {
+                    if let Some((asker, AskEnd { place, end })) = self.answers.pop(to) {
+                        take_back(Return { key: AskKey { world, asker: Asker::Actor(asker, place) }, end });
+                    }
+                }
                 Deed::Shout { kind } => self.lanes[kind as usize].lane.undo_shout(),
                 Deed::Birth { kind } => self.undo_birth(kind),
                 Deed::Act => match self.acts.pop() {
@@ -526,12 +532,12 @@ impl Outbox {
     }
 
     /// An empty segment for ends of asks of a kind.
-    pub(crate) fn take_empty_answers(&mut self, kind: Kind) -> Segment<Return> {
+    pub(crate) fn take_empty_answers(&mut self, kind: Kind) -> Segment<AskEnd> {
         self.answers.take_empty_segment(kind)
     }
 
     /// Puts an emptied segment where the next ends of its type are written.
-    pub(crate) fn shelve_answers(&mut self, kind: Kind, segment: Segment<Return>) {
+    pub(crate) fn shelve_answers(&mut self, kind: Kind, segment: Segment<AskEnd>) {
         self.answers.shelve(kind, segment);
     }
 
@@ -542,7 +548,7 @@ impl Outbox {
         &mut self,
         kind: Kind,
         mail: &mut Segment<A::Msg>,
-        answers: &mut Segment<Return>,
+        answers: &mut Segment<AskEnd>,
     ) -> Leg {
         self.take_returns();
         let deeds = self.acts.len() + self.stops.len() + self.orders.len() + self.signals.len() + self.dead.len() + self.positions.len();
@@ -560,7 +566,7 @@ impl Outbox {
     }
 
     /// Ends a run of exchanges, of which `mail` and `answers` are left.
-    pub(crate) fn end_relay<A: HasMailbox>(&mut self, kind: Kind, mail: Segment<A::Msg>, answers: Segment<Return>) {
+    pub(crate) fn end_relay<A: HasMailbox>(&mut self, kind: Kind, mail: Segment<A::Msg>, answers: Segment<AskEnd>) {
         self.answers.end_relay(kind, answers);
         let Some(lane) = self.lanes[kind as usize].lane_mut::<A>() else { return };
         lane.shelf.give(mail);
@@ -572,7 +578,7 @@ impl Outbox {
 
     /// Hands every lane with ends of asks to `gather`.
     #[inline]
-    pub(crate) fn gather_answers(&mut self, gather: impl FnMut(Kind, &mut Lane<Return>)) {
+    pub(crate) fn gather_answers(&mut self, gather: impl FnMut(Kind, &mut Lane<AskEnd>)) {
         self.answers.gather(gather);
     }
 

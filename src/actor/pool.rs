@@ -16,7 +16,8 @@ use crate::registry::{Members, consistent_bucket};
 /// travel in messages.
 ///
 /// Members that fail are restarted like all actors with fresh state; one that stops is replaced when the next
-/// tick begins, in its place.
+/// tick begins, in its place. Members made by [`Throng::spawn_pool_under`](crate::Throng::spawn_pool_under) are children
+/// of a supervisor, which restarts and stops them.
 #[doc(alias = "worker pool")]
 pub struct Pool<A> {
     pub(crate) index: u32,

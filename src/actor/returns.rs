@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::ask::{AskError, AskKey};
+use super::asked::AskPlace;
 use crate::mailbox::DeadReason;
 use crate::parcel::Parcel;
 
@@ -28,6 +29,13 @@ pub(crate) type Returned = Parcel<ANSWER_WORDS>;
 #[derive(Debug)]
 pub(crate) struct Return {
     pub(crate) key: AskKey,
+    pub(crate) end: End,
+}
+
+/// The end of an actor's ask on its way: who asked is known from where it lies.
+#[derive(Debug)]
+pub(crate) struct AskEnd {
+    pub(crate) place: AskPlace,
     pub(crate) end: End,
 }
 

@@ -19,6 +19,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use smallvec::SmallVec;
 
+use super::ask::GoOn;
 use super::returns::{End, WorldNo};
 use super::{Actor, Context};
 use crate::id::ActorId;
@@ -36,16 +37,27 @@ pub(crate) struct TaskId {
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     next: u32,
-    /// How many have not ended.
+    /// How many have not ended, those that were given up among them.
     pub(crate) pending: u32,
-    /// Those that are asks, with whom was asked.
-    asked: SmallVec<[(u32, ActorId); 1]>,
-    /// Ended, not fetched yet.
-    ended: SmallVec<[(u32, End); 1]>,
-    /// Given up by the block before they ended.
-    given_up: Vec<u32>,
-    /// Who wants to know of an end, beside the block itself.
-    wakers: Vec<(u32, Waker)>,
+    /// Those that have not ended, or that the block has not seen the end of.
+    open: SmallVec<[Open; 1]>,
+}
+
+#[derive(Debug)]
+struct Open {
+    wait: u32,
+    /// Whom it asked, if it is an ask.
+    asked: Option<ActorId>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// With who wants to know of the end, beside the block itself.
+    Pending(Option<Waker>),
+    Ended(End),
+    /// By the block, before it ended.
+    GivenUp,
 }
 
 impl Waits {
@@ -53,57 +65,57 @@ impl Waits {
         let wait = self.next;
         self.next = wait.wrapping_add(1);
         self.pending += 1;
-        self.asked.extend(asked.map(|asked| (wait, asked)));
+        self.open.push(Open { wait, asked, state: State::Pending(None) });
         wait
+    }
+
+    fn find(&self, wait: u32) -> Option<usize> {
+        self.open.iter().position(|open| open.wait == wait)
     }
 
     /// A wait has ended; `false` if the block gave it up before.
     pub(crate) fn end(&mut self, wait: u32, end: End) -> bool {
         self.pending -= 1;
-        self.asked.retain(|asked| asked.0 != wait);
-        if let Some(at) = self.given_up.iter().position(|&given_up| given_up == wait) {
-            self.given_up.swap_remove(at);
-            return false;
-        }
-        self.ended.push((wait, end));
-        for (_, waker) in self.wakers.extract_if(.., |waker| waker.0 == wait) {
-            waker.wake();
-        }
-        true
-    }
-
-    fn fetch(&mut self, wait: u32) -> Option<End> {
-        let at = self.ended.iter().position(|ended| ended.0 == wait)?;
-        Some(self.ended.swap_remove(at).1)
-    }
-
-    /// Gives what is to be dropped.
-    fn give_up(&mut self, wait: u32) -> (Option<End>, Option<Waker>) {
-        let end = self.fetch(wait);
-        if end.is_none() {
-            self.given_up.push(wait);
-        }
-        let at = self.wakers.iter().position(|waker| waker.0 == wait);
-        (end, at.map(|at| self.wakers.swap_remove(at).1))
-    }
-
-    /// Notes who wants to know of an end; gives who wanted to before.
-    fn note_waker(&mut self, wait: u32, waker: Waker) -> Option<Waker> {
-        match self.wakers.iter_mut().find(|noted| noted.0 == wait) {
-            Some(noted) => Some(std::mem::replace(&mut noted.1, waker)),
-            None => {
-                self.wakers.push((wait, waker));
-                None
+        let Some(at) = self.find(wait) else { return false };
+        match std::mem::replace(&mut self.open[at].state, State::Ended(end)) {
+            State::Pending(waker) => {
+                waker.into_iter().for_each(Waker::wake);
+                true
+            }
+            State::Ended(_) | State::GivenUp => {
+                self.open.swap_remove(at);
+                false
             }
         }
     }
 
+    fn fetch(&mut self, wait: u32) -> Option<End> {
+        let at = self.find(wait)?;
+        if !matches!(self.open[at].state, State::Ended(_)) {
+            return None;
+        }
+        if let State::Ended(end) = self.open.swap_remove(at).state { Some(end) } else { None }
+    }
+
+    /// Gives what is to be dropped.
+    fn give_up(&mut self, wait: u32) -> Option<State> {
+        let at = self.find(wait)?;
+        match &mut self.open[at].state {
+            State::Ended(_) => Some(self.open.swap_remove(at).state),
+            pending => Some(std::mem::replace(pending, State::GivenUp)),
+        }
+    }
+
+    /// Notes who wants to know of an end; gives who wanted to before.
+    fn note_waker(&mut self, wait: u32, waker: Waker) -> Option<Waker> {
+        let at = self.find(wait)?;
+        if let State::Pending(noted) = &mut self.open[at].state { noted.replace(waker) } else { None }
+    }
+
     /// Who was asked, if that is all that the block waits for.
     pub(crate) fn only_asked(&self) -> Option<ActorId> {
-        match self.asked.as_slice() {
-            &[(_, asked)] if self.pending == 1 => Some(asked),
-            _ => None,
-        }
+        let is_pending = |open: &&Open| matches!(open.state, State::Pending(_));
+        self.open.iter().find(is_pending).filter(|_| self.pending == 1)?.asked
     }
 }
 
@@ -137,12 +149,14 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs a poll on this stage.
+    #[inline]
     pub(super) fn play<R>(&self, poll: impl FnOnce() -> R) -> R {
         let _off = Off(STAGE.replace(std::ptr::from_ref(self).cast()));
         poll()
     }
 
     /// The stage of a block, if it is at work on this thread.
+    #[inline]
     fn of<R>(task: TaskId, then: impl FnOnce(&Stage<'_>) -> R) -> Option<R> {
         let stage = STAGE.try_with(Cell::get).unwrap_or(std::ptr::null());
         // SAFETY: invariant 1: the stage lives while it is noted. It is reached through shared references only.
@@ -182,14 +196,33 @@ pub(super) fn with_state<A: Actor, R>(task: TaskId, use_them: impl FnOnce(&mut A
     used.unwrap_or_else(|| not_here())
 }
 
-/// Runs `use_it` on the context of a block's actor.
+/// Begins a wait of the block at work: `start` takes the [`Begin`] and sees to it that the end comes.
 ///
 /// # Panics
 ///
 /// Panics outside the polling of that block.
-pub(super) fn with_context<A: Actor, R>(task: TaskId, use_it: impl FnOnce(&Context<'_, A>) -> R) -> R {
-    // SAFETY: as in `with_state`; a context is shared.
-    Stage::of(task, |stage| use_it(unsafe { &*stage.context.cast::<Context<'_, A>>() })).unwrap_or_else(|| not_here())
+#[inline]
+pub(super) fn begin_wait<A: Actor>(task: TaskId, start: impl FnOnce(&Context<'_, A>, Begin<'_>)) -> Wait {
+    let begun = Stage::of(task, |stage| {
+        let number = stage.waits.borrow().next;
+        // SAFETY: as in `with_state`; a context is shared.
+        start(unsafe { &*stage.context.cast::<Context<'_, A>>() }, Begin(stage));
+        Wait { task, number, is_over: false }
+    });
+    begun.unwrap_or_else(|| not_here())
+}
+
+/// The right to begin one wait.
+pub(super) struct Begin<'a>(&'a Stage<'a>);
+
+impl Begin<'_> {
+    /// Begins it, for an answer of `asked` if it is an ask; gives what is to be done at its end.
+    #[inline]
+    pub(super) fn wait<A: Actor>(self, asked: Option<ActorId>) -> GoOn<A> {
+        let TaskId { index, generation, .. } = self.0.task;
+        let number = self.0.waits.borrow_mut().begin(asked);
+        GoOn::Task { wait: TaskWait { index, generation, number }, asked }
+    }
 }
 
 fn not_here() -> ! {
@@ -205,32 +238,31 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Begins a wait of the block at work, for an answer of `asked` if it is an ask.
-    pub(super) fn begin(task: TaskId, asked: Option<ActorId>) -> Self {
-        let number = Stage::of(task, |stage| stage.waits.borrow_mut().begin(asked)).unwrap_or_else(|| not_here());
-        Self { task, number, is_over: false }
-    }
-
-    pub(super) fn number(&self) -> u32 {
-        self.number
-    }
-
     /// The end, if it is there; else `waker` is called when it comes.
+    #[inline]
     pub(super) fn poll(&mut self, waker: &Waker) -> Option<End> {
         let number = self.number;
-        let end = Stage::of(self.task, |stage| {
-            let end = stage.waits.borrow_mut().fetch(number);
-            // The block itself is polled at the end of any wait.
-            if end.is_none() && !is_own(waker) {
-                let noted = waker.clone();
-                let before = stage.waits.borrow_mut().note_waker(number, noted);
-                drop(before);
-            }
-            end
-        });
+        let end = Stage::of(self.task, |stage| stage.waits.borrow_mut().fetch(number));
         let end = end.unwrap_or_else(|| not_here());
         self.is_over |= end.is_some();
+        if end.is_none() {
+            self.attend(waker);
+        }
         end
+    }
+
+    /// Sees to it that `waker` is called at the end. The block itself is polled at the end of any wait.
+    #[inline]
+    pub(super) fn attend(&self, waker: &Waker) {
+        if !is_own(waker) {
+            self.note_waker(waker.clone());
+        }
+    }
+
+    #[cold]
+    fn note_waker(&self, waker: Waker) {
+        let before = Stage::of(self.task, |stage| stage.waits.borrow_mut().note_waker(self.number, waker));
+        drop(before);
     }
 }
 
@@ -244,10 +276,8 @@ impl Drop for Wait {
 }
 
 /// The waker that blocks are polled with: it notes on the calling thread that it was called.
-pub(super) fn waker() -> Waker {
-    // SAFETY: the functions use no data and keep the contract of `RawWaker` trivially.
-    unsafe { Waker::from_raw(RAW) }
-}
+// SAFETY: the functions use no data and keep the contract of `RawWaker` trivially.
+pub(super) static WAKER: Waker = unsafe { Waker::from_raw(RAW) };
 
 const RAW: RawWaker = RawWaker::new(std::ptr::null(), &VTABLE);
 static VTABLE: RawWakerVTable = RawWakerVTable::new(|_| RAW, |_| wake(), |_| wake(), |_| ());
@@ -265,9 +295,10 @@ pub(super) fn take_woken() -> bool {
     WOKEN.replace(false)
 }
 
-/// Where a pending ask stands for a wait of a block.
+/// A wait of an async block of the asker's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TaskWait {
-    pub(crate) task: TaskId,
-    pub(crate) wait: u32,
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+    pub(crate) number: u32,
 }

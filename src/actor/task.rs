@@ -18,10 +18,10 @@ use std::task::{Context as PollContext, Poll};
 use super::ask::{ASK_TICKS_DEFAULT, GoOn, ReplyTo, Ticket, typed};
 use super::asked::NEVER;
 use super::offload::{Client, Job, Work};
-use super::stage::{Stage, TaskId, TaskWait, Wait, is_at_work, take_woken, waker, with_context, with_state};
+use super::stage::{Stage, TaskId, TaskWait, WAKER, Wait, begin_wait, is_at_work, take_woken, with_state};
+use super::task_memory::Spare;
 use super::tasks::{Block, Task};
 use super::{Actor, ActorFailure, ActorRef, AskError, Context, Destination, End, Handled, JobError, Return};
-use crate::id::ActorId;
 use crate::parcel::Parcel;
 
 /// Polls of one stretch of a block whose waker is called while it is polled.
@@ -75,10 +75,8 @@ impl<A: Actor> This<A> {
     ///
     /// The future panics as [`This::with`].
     pub async fn sleep(self, ticks: u64) {
-        let wait = with_context(self.task, |cx: &Context<'_, A>| {
-            let (wait, go_on) = self.wait(None);
-            cx.note_ask(cx.tick().saturating_add(ticks).min(NEVER - 1), go_on);
-            wait
+        let wait = begin_wait(self.task, |cx: &Context<'_, A>, begin| {
+            cx.note_ask(cx.tick().saturating_add(ticks).min(NEVER - 1), begin.wait(None));
         });
         let _ = WaitFuture(wait).await;
     }
@@ -112,19 +110,10 @@ impl<A: Actor> This<A> {
     }
 
     async fn job<R: Send + 'static>(self, work: Work) -> Result<R, JobError> {
-        let wait = with_context(self.task, |cx: &Context<'_, A>| {
-            let (wait, go_on) = self.wait(None);
-            cx.start_job(Job { client: Client::Ask(Ticket::new(cx.note_ask(NEVER, go_on))), work });
-            wait
+        let wait = begin_wait(self.task, |cx: &Context<'_, A>, begin| {
+            cx.start_job(Job { client: Client::Ask(Ticket::new(cx.note_ask(NEVER, begin.wait(None)))), work });
         });
         typed::<Result<R, JobError>>(WaitFuture(wait).await).unwrap_or(Err(JobError::Lost))
-    }
-
-    /// A wait that begins now, and what ends it.
-    fn wait(self, asked: Option<ActorId>) -> (Wait, GoOn<A>) {
-        let wait = Wait::begin(self.task, asked);
-        let go_on = GoOn::Task { wait: TaskWait { task: self.task, wait: wait.number() }, asked };
-        (wait, go_on)
     }
 }
 
@@ -184,17 +173,19 @@ where
     type Output = Result<R, AskError>;
 
     fn poll(mut self: Pin<&mut Self>, polled: &mut PollContext<'_>) -> Poll<Self::Output> {
-        if let Some((to, make)) = self.question.take() {
-            let (this, ticks) = (self.this, self.ticks);
-            self.wait = Some(with_context(this.task, |cx: &Context<'_, A>| {
-                let (wait, go_on) = this.wait(to.receiver(cx.registry()));
-                let msg = make(ReplyTo::new(cx.note_ask(cx.tick().saturating_add(ticks), go_on)));
-                cx.tell(to, msg);
-                wait
-            }));
-        }
-        let end = self.wait.as_mut().and_then(|wait| wait.poll(polled.waker()));
-        end.map_or(Poll::Pending, |end| Poll::Ready(typed(end)))
+        let Some((to, make)) = self.question.take() else {
+            let end = self.wait.as_mut().and_then(|wait| wait.poll(polled.waker()));
+            return end.map_or(Poll::Pending, |end| Poll::Ready(typed(end)));
+        };
+        let (task, ticks) = (self.this.task, self.ticks);
+        let wait = begin_wait(task, |cx: &Context<'_, A>, begin| {
+            let go_on = begin.wait(to.receiver(cx.registry()));
+            let msg = make(ReplyTo::new(cx.note_ask(cx.tick().saturating_add(ticks), go_on)));
+            cx.tell(to, msg);
+        });
+        wait.attend(polled.waker());
+        self.wait = Some(wait);
+        Poll::Pending
     }
 }
 
@@ -217,7 +208,7 @@ impl<A: Actor> Context<'_, A> {
     /// its mailbox, in order. Each stretch between two awaits is a call of its own: if one fails or panics, what that
     /// stretch did is taken back and the actor fails. A restart or a stop drops the block.
     ///
-    /// Costs one allocation, for the block.
+    /// Costs no allocation where blocks like it were over before.
     ///
     /// # Examples
     ///
@@ -298,7 +289,9 @@ impl<A: Actor> Context<'_, A> {
         F: Future<Output = Handled> + Send + 'static,
     {
         let id = self.reserve_task();
-        let task = Task::boxed(id.actor, self.sender(), is_turn, block(This { task: id, actor: PhantomData }));
+        let block = block(This { task: id, actor: PhantomData });
+        let spare = self.with_tasks(id.actor, |tasks| tasks.memories.take::<Task<F>>());
+        let task = Task::boxed(spare, id.actor, self.sender(), is_turn, block);
         if is_at_work() {
             // Not on the spot: a block that starts another that starts another would not end.
             self.put_off(Started { id, task });
@@ -308,9 +301,9 @@ impl<A: Actor> Context<'_, A> {
     }
 
     /// Begins the next async block that the last call started.
-    pub(crate) fn begin_next(&self, state: &mut A) -> Option<Handled> {
-        let Started { id, task } = self.take_started()?;
-        Some(self.poll_task(state, id, task))
+    pub(crate) fn begin_next(&self, state: &mut A) -> Handled {
+        let Some(Started { id, task }) = self.take_started() else { return Ok(()) };
+        self.poll_task(state, id, task)
     }
 
     /// Lets the async blocks that a hook started begin with the next round.
@@ -322,7 +315,8 @@ impl<A: Actor> Context<'_, A> {
 
     fn put_off(&self, Started { id, task }: Started) {
         self.with_tasks(id.actor, |tasks| tasks.put(id.index, task));
-        let key = self.note_ask(NEVER, GoOn::Task { wait: TaskWait { task: id, wait: BEGINNING }, asked: None });
+        let key = self
+            .note_ask(NEVER, GoOn::Task { wait: TaskWait { index: id.index, generation: id.generation, number: BEGINNING }, asked: None });
         // The end that it waits for is there.
         let back = Return { key, end: Ok(Parcel::new(())) };
         self.outbox().with(|outbox| outbox.answer(None, back));
@@ -337,26 +331,22 @@ impl<A: Actor> Context<'_, A> {
     }
 
     /// Goes on with an async block, one of whose waits has ended.
-    pub(super) fn resume(&self, state: &mut A, TaskWait { task: id, wait }: TaskWait, end: End) -> Handled {
-        let Some(mut task) = self.with_tasks(id.actor, |tasks| tasks.take(id.index, id.generation)) else { return Ok(()) };
-        if task.has_begun && !task.waits.get_mut().end(wait, end) && task.waits.get_mut().pending > 0 {
-            self.with_tasks(id.actor, |tasks| tasks.put(id.index, task));
+    pub(super) fn resume(&self, state: &mut A, TaskWait { index, generation, number }: TaskWait, end: End) -> Handled {
+        let actor = self.id();
+        let Some(mut task) = self.with_tasks(actor, |tasks| tasks.take(index, generation)) else { return Ok(()) };
+        if task.has_begun && !task.waits.get_mut().end(number, end) && task.waits.get_mut().pending > 0 {
+            self.with_tasks(actor, |tasks| tasks.put(index, task));
             return Ok(());
         }
-        self.poll_task(state, id, task)
+        self.poll_task(state, TaskId { world: self.world(), actor, index, generation }, task)
     }
 
     fn poll_task(&self, state: &mut A, id: TaskId, mut task: Box<Task>) -> Handled {
         let cell = Polled { context: self, id };
         let (waits, block) = task.parts();
         let stage = Stage::new(id, state, self, waits);
-        let polled = stage.play(|| poll_while_woken(block));
-        match polled {
-            Poll::Ready(Ok(())) => {
-                self.note_turns(if task.is_turn && task.has_begun { -1 } else { 0 });
-                Ok(())
-            }
-            Poll::Ready(failed) => failed,
+        let handled = match stage.play(|| poll_while_woken(block)) {
+            Poll::Ready(handled) => handled,
             Poll::Pending if task.waits.get_mut().pending == 0 => Err(ActorFailure::msg(
                 "an async block awaits what nothing in the world can end; await futures of other runtimes through `This::outside`",
             )),
@@ -365,9 +355,14 @@ impl<A: Actor> Context<'_, A> {
                 task.has_begun = true;
                 std::mem::forget(cell);
                 self.with_tasks(id.actor, |tasks| tasks.put(id.index, task));
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.note_turns(if task.is_turn && task.has_begun && handled.is_ok() { -1 } else { 0 });
+        drop(cell);
+        let spare = Spare::of(task);
+        self.with_tasks(id.actor, |tasks| tasks.memories.give(spare));
+        handled
     }
 }
 
@@ -384,9 +379,9 @@ impl<A: Actor> Drop for Polled<'_, '_, A> {
     }
 }
 
+#[inline]
 fn poll_while_woken(mut block: Pin<&mut Block>) -> Poll<Handled> {
-    let waker = waker();
-    let mut context = PollContext::from_waker(&waker);
+    let mut context = PollContext::from_waker(&WAKER);
     for _ in 0..POLLS_MAX {
         take_woken();
         match block.as_mut().poll(&mut context) {

@@ -12,6 +12,8 @@
 mod invoke;
 #[cfg(feature = "serde")]
 mod saved;
+#[cfg(feature = "scxml")]
+mod scxml;
 
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
@@ -23,9 +25,11 @@ use bevy_ecs::component::Component;
 use bevy_ecs::resource::Resource;
 use bevy_ecs::system::{ReadOnlySystemParam, Res};
 
+#[cfg(feature = "scxml")]
+use crate::actor::ExitReason;
 use crate::actor::{Actor, Context, Failure, Handled, Notice};
 use crate::statechart::{
-    Chart, ChartEvent, Configuration, Definition, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError, Tied,
+    Chart, ChartEvent, Configuration, Definition, Ending, EventKind, Model, Outcome, StateDef, StateSet, Status, StepError, Tied,
 };
 
 pub use invoke::{Callback, SendBack};
@@ -182,21 +186,28 @@ impl<C: ChartActor> Charted<C> {
     /// Something that was invoked has ended. Nothing happens if its state was left meanwhile.
     fn invocation_ended(&mut self, who: Tied, end: Result<Option<C::Event>, String>, cx: &Context<'_, Self>) -> Handled {
         match self.configuration.release(who) {
-            Some(invoke) => self.end_invocation(invoke, end, cx),
+            Some(invoke) => self.end_invocation(who, invoke, end, cx),
             None => Ok(()),
         }
     }
 
-    fn end_invocation(&mut self, invoke: usize, end: Result<Option<C::Event>, String>, cx: &Context<'_, Self>) -> Handled {
-        let chart = &*cx.params().0.chart;
+    fn end_invocation(&mut self, who: Tied, invoke: usize, end: Result<Option<C::Event>, String>, cx: &Context<'_, Self>) -> Handled {
+        let own = self.own_chart();
+        let chart = own.as_deref().unwrap_or(&cx.params().0.chart);
         let (output, reason) = match end {
             Ok(output) => (output, None),
             Err(reason) => (None, Some(reason)),
         };
         let end = reason.as_deref().map_or(Ok(output), Err);
-        let step = chart.end_invocation(&mut self.configuration, &mut self.context, (invoke, end), cx.tick(), cx);
+        let step = chart.end_invocation(&mut self.configuration, &mut self.context, Ending { who: Some(who), invoke, end }, cx.tick(), cx);
         self.after_step(step, cx)?;
         Ok(())
+    }
+
+    /// The chart of this instance, if it is not the one that all of its type share: one that was invoked has its own.
+    #[inline]
+    fn own_chart(&self) -> Option<Arc<Chart<Charting<C>>>> {
+        self.configuration.own_chart().cloned()
     }
 
     /// What follows from a step.
@@ -204,7 +215,8 @@ impl<C: ChartActor> Charted<C> {
     fn after_step(&mut self, step: Result<Outcome, StepError>, cx: &Context<'_, Self>) -> Result<Outcome, StepError> {
         let outcome = step?;
         if outcome.changed {
-            if self.configuration.status() == Status::Done && C::STOPS_WHEN_DONE {
+            let stops = C::STOPS_WHEN_DONE || self.configuration.own_chart().is_some();
+            if self.configuration.status() == Status::Done && stops {
                 cx.stop_self();
             }
             if cx.params().0.chart.has_deferrers() {
@@ -300,7 +312,8 @@ impl<C: ChartActor> Actor for Charted<C> {
     #[inline]
     fn handle(&mut self, ChartMail(mail): Self::Msg, cx: &Context<'_, Self>) -> Handled {
         let shared = &cx.params().0;
-        let chart = &*shared.chart;
+        let own = self.own_chart();
+        let chart = own.as_deref().unwrap_or(&shared.chart);
         match mail {
             Mail::Event(event) => {
                 let kind = event.kind().index();
@@ -309,7 +322,8 @@ impl<C: ChartActor> Actor for Charted<C> {
                     return Ok(());
                 }
                 let step = chart.send(&mut self.configuration, &mut self.context, event, cx.tick(), cx);
-                if !self.after_step(step, cx)?.handled {
+                // The counts are by the kinds of the shared chart.
+                if !self.after_step(step, cx)?.handled && own.is_none() {
                     shared.count_unhandled(kind);
                 }
             }
@@ -327,12 +341,19 @@ impl<C: ChartActor> Actor for Charted<C> {
             && let Some(invoke) = self.configuration.release(Tied::Actor(*actor))
         {
             let end = if reason.is_normal() { Ok(None) } else { Err(reason.to_string()) };
-            return self.end_invocation(invoke, end, cx);
+            return self.end_invocation(Tied::Actor(*actor), invoke, end, cx);
         }
         let Some(event) = self.context.noticed(&notice) else { return Ok(()) };
-        let step = cx.params().0.chart.send(&mut self.configuration, &mut self.context, event, cx.tick(), cx);
+        let own = self.own_chart();
+        let chart = own.as_deref().unwrap_or(&cx.params().0.chart);
+        let step = chart.send(&mut self.configuration, &mut self.context, event, cx.tick(), cx);
         self.after_step(step, cx)?;
         Ok(())
+    }
+
+    #[cfg(feature = "scxml")]
+    fn terminate(&mut self, reason: &ExitReason, cx: &Context<'_, Self>) {
+        scxml::terminate(self, reason, cx);
     }
 
     fn restarting(&mut self, _: &Failure, cx: &Context<'_, Self>) {
@@ -341,7 +362,8 @@ impl<C: ChartActor> Actor for Charted<C> {
     }
 
     fn started(&mut self, cx: &Context<'_, Self>) -> Handled {
-        let chart = &*cx.params().0.chart;
+        let own = self.own_chart();
+        let chart = own.as_deref().unwrap_or(&cx.params().0.chart);
         chart.check(&self.configuration)?;
         // Those of one that is resumed belong to another actor.
         chart.invoke_again(&mut self.configuration, &mut self.context, cx.tick(), cx)?;

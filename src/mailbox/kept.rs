@@ -114,6 +114,19 @@ impl<M> KeptMail<M> {
         self.cursor < self.entries.len()
     }
 
+    /// Makes it as new, for another actor; the memory stays.
+    pub(crate) fn renew(&mut self) {
+        if !self.entries.is_empty() {
+            self.entries.clear();
+        }
+        (self.cursor, self.len, self.postponements) = (0, 0, 0);
+    }
+
+    /// Messages for which there is memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
     /// Takes all messages, oldest first.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Envelope<M>> + '_ {
         self.cursor = 0;

@@ -31,7 +31,7 @@ use super::Audience;
 use super::reader::Source;
 use super::shelf::{Packed, Segment, Shelf, segment_messages};
 use crate::cache::prefetch;
-use crate::id::{ActorId, BlockId, Kind};
+use crate::id::{ActorId, BlockId, Kind, MemberId};
 
 /// A message with its receiver and its sender.
 #[derive(Debug)]
@@ -213,8 +213,8 @@ impl<M> Lane<M> {
         self.bodies[block].full.len() * segment_messages::<M>() + self.tails[block].segment.len()
     }
 
-    /// Takes back the last message pushed to `block`.
-    pub(crate) fn pop(&mut self, block: u32) -> Option<M> {
+    /// Takes back the last message pushed to `block`, with its receiver.
+    pub(crate) fn pop(&mut self, block: u32) -> Option<(MemberId, M)> {
         let place = block as usize;
         let tail = self.tails.get_mut(place)?;
         let popped = tail.segment.pop();
@@ -230,7 +230,7 @@ impl<M> Lane<M> {
         if sources.pop_if(|last| last.first as usize >= len).is_some() {
             self.tails[place].source = sources.last().map_or(BlockId::NONE, |last| last.block);
         }
-        popped.map(|packed| packed.msg)
+        popped.map(|packed| (packed.to, packed.msg))
     }
 
     /// Appends a message to every actor of the type.

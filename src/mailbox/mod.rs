@@ -31,5 +31,5 @@ pub use stats::MailStats;
 pub(crate) use audience::Audience;
 pub(crate) use kept::KeptMail;
 pub(crate) use lane::{Envelope, Lane, Part, Shout};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, take_only};
 pub(crate) use shelf::Segment;

@@ -29,6 +29,19 @@ pub(crate) struct Source {
     pub(crate) block: BlockId,
 }
 
+/// The only message of a segment, if there is just one, as [`Reader::next`] gives it. The segment is empty then.
+#[inline(always)]
+pub(crate) fn take_only<M>(segment: &mut Segment<M>) -> Option<(MemberId, Option<MemberId>, impl FnOnce() -> M + use<'_, M>)> {
+    if segment.len() != 1 {
+        return None;
+    }
+    // SAFETY: shorter than it was. The message is moved out once, or leaked.
+    unsafe { segment.set_len(0) };
+    let packed = segment.as_ptr();
+    // SAFETY: the message is there for as long as the segment is borrowed.
+    unsafe { Some(((*packed).to, (*packed).from, move || (&raw const (*packed).msg).read())) }
+}
+
 /// Reads the mail of a bucket.
 #[derive(Debug)]
 pub(crate) struct Reader<'a, M> {

@@ -46,6 +46,15 @@ impl Pools {
         }
     }
 
+    /// Nobody makes members any more: those there were have gone.
+    pub(crate) fn close(&mut self, pool: usize) {
+        let members = &mut self.entries[pool];
+        (members.wanted, members.vacant) = (0, Vec::new());
+        for member in std::mem::take(&mut members.ids) {
+            self.strike(member);
+        }
+    }
+
     /// Notes who holds a place.
     pub(crate) fn enter(&mut self, pool: u32, place: usize, member: ActorId) {
         self.places.insert(member, (pool, place as u32));

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::definition::{Action, Definition, DelayFn, GuardTree, History, OutputFn, Semantics, StateDef};
 use super::error::{Place, Problem};
-use super::invoke::Invoke;
+use super::invoke::{Gate, Invoke};
 use super::label::{Condition, Label};
 use super::model::Model;
 use super::set::StateSet;
@@ -47,8 +47,9 @@ pub struct Chart<M: Model> {
     pub(super) histories: usize,
     /// Some state keeps events for later.
     pub(super) defers: bool,
-    /// Some guard may fail.
+    /// Some guard may fail, or a gate looks at events first.
     pub(super) attempts: bool,
+    pub(super) gate: Option<Box<dyn Gate<M>>>,
     /// The order of activation can matter.
     pub(super) ordered: bool,
     pub(super) semantics: Semantics,
@@ -73,6 +74,8 @@ pub(super) struct Masks<S> {
     pub(super) exit_work: S,
     /// States whose entry does something.
     pub(super) entry_work: S,
+    /// States that invoke something when the macrostep is over.
+    pub(super) late_invokers: S,
 }
 
 /// What a compiled state is.
@@ -109,7 +112,8 @@ pub(super) struct Node<M: Model> {
     pub(super) entry: Range<u32>,
     pub(super) exit: Range<u32>,
     pub(super) delays: Range<u32>,
-    /// The last of its entry actions: they start what it invokes. As many of its exit actions, the last, stop it.
+    /// What starts what it invokes: the last of its entry actions, or apart from them under SCXML's rules. As many of its exit
+    /// actions, the last, stop it.
     pub(super) invokes: Range<u32>,
     pub(super) always: Range<u32>,
     /// History children.

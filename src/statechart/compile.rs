@@ -65,6 +65,7 @@ impl<M: Model> Compiler<M> {
             histories: 0,
             defers: false,
             attempts: false,
+            gate: None,
             ordered: false,
             semantics: definition.semantics,
             microsteps_max: definition.microsteps_max,
@@ -81,6 +82,8 @@ impl<M: Model> Compiler<M> {
             self.kinds.insert(name.clone(), kind as u16);
         }
         check::definition(&definition, problems);
+        self.chart.attempts = definition.gate.is_some();
+        self.chart.gate = definition.gate;
         self.add_nodes(&definition.root, 0);
         self.fill(definition.root, 0, problems);
         self.name_kinds()?;
@@ -163,10 +166,15 @@ impl<M: Model> Compiler<M> {
         state.tags.into_iter().for_each(|tag| self.add_tag(tag, at));
         self.chart.states[at].output = state.output;
         let (mut entry, mut exit) = (state.entry, state.exit);
-        let invokes = state.invokes.len() as u32;
-        state.invokes.into_iter().for_each(|invoke| self.add_invoke(invoke, &mut entry, &mut exit));
+        let mut starts = ActionList::default();
+        state.invokes.into_iter().for_each(|invoke| self.add_invoke(invoke, &mut starts, &mut exit));
+        let invokes = starts.0.len() as u32;
+        if self.chart.semantics == Semantics::XState {
+            entry.0.append(&mut starts.0);
+        }
         let entry = self.add_actions(entry);
-        self.chart.states[at].invokes = entry.end - invokes..entry.end;
+        let end = self.add_actions(starts).end;
+        self.chart.states[at].invokes = end - invokes..end;
         self.chart.states[at].entry = entry;
         self.chart.states[at].exit = self.add_actions(exit);
         let first_delay = self.chart.delays.len() as u32;
@@ -287,7 +295,7 @@ impl<M: Model> Compiler<M> {
     }
 
     /// Adds the actions of an invocation, behind all others.
-    fn add_invoke(&mut self, invoke: InvokeDef<M>, entry: &mut ActionList<M>, exit: &mut ActionList<M>) {
+    fn add_invoke(&mut self, invoke: InvokeDef<M>, starts: &mut ActionList<M>, exit: &mut ActionList<M>) {
         let number = self.invoke_number(&invoke.name);
         let InvokeDef { start, stop, source, .. } = invoke;
         let start = Action {
@@ -299,12 +307,12 @@ impl<M: Model> Compiler<M> {
         };
         let stop = Action {
             assigns: false,
-            run: Box::new(move |_, _, step| {
+            run: Box::new(move |context, _, step| {
                 step.invoking = number;
-                stop(step);
+                stop(context, step);
             }),
         };
-        entry.0.push((start, Label::Invoke(number, source)));
+        starts.0.push((start, Label::Invoke(number, source)));
         exit.0.push((stop, Label::Part));
     }
 
@@ -414,6 +422,7 @@ impl<M: Model> Compiler<M> {
             let initial = !node.initial.is_empty() || node.histories.ascending().any(acts);
             let starts = !node.entry.is_empty() || !node.delays.is_empty() || initial;
             put(&mut masks.entry_work, at, starts || kind == NodeKind::Final);
+            put(&mut masks.late_invokers, at, !node.invokes.is_empty() && self.chart.semantics == Semantics::Scxml);
         }
         self.chart.masks = masks;
         let ordered = !masks.parallels.is_empty() && !masks.always.is_empty() && self.chart.semantics == Semantics::XState;
@@ -470,7 +479,7 @@ impl<M: Model> Compiler<M> {
         for at in 0..self.chart.transitions.len() {
             let (fixed, consulted) = self.chart.fixed_move(&self.chart.transitions[at]);
             let masks = &self.chart.masks;
-            let work = fixed.exits.meets(masks.exit_work.or(masks.owners)) || fixed.enters.meets(masks.entry_work);
+            let work = fixed.exits.meets(masks.exit_work.or(masks.owners)) || fixed.enters.meets(masks.entry_work.or(masks.late_invokers));
             let plain = !work && !consulted && !self.chart.ordered;
             let transition = &mut self.chart.transitions[at];
             transition.fixed = fixed;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -40,6 +41,8 @@ pub(super) struct Memory<M: Model> {
     wake: Option<u64>,
     /// The transitions taken, if somebody wants to know.
     pub(super) trace: Option<Vec<u16>>,
+    /// Its chart, where that is not the one that is shared by all of its type.
+    own_chart: Option<Arc<Chart<M>>>,
 }
 
 /// How far an instance is.
@@ -58,6 +61,18 @@ impl<M: Model> Configuration<M> {
     #[must_use]
     pub fn new() -> Self {
         Self { active: M::Set::default(), memory: None }
+    }
+
+    /// As [`Configuration::new`], of an instance with a chart of its own.
+    #[cfg(feature = "scxml")]
+    pub(crate) fn of(chart: Arc<Chart<M>>) -> Self {
+        Self { active: M::Set::default(), memory: Some(Box::new(Memory { own_chart: Some(chart), ..Memory::default() })) }
+    }
+
+    /// The chart of this instance, if it is not the one that all of its type share.
+    #[inline]
+    pub(crate) fn own_chart(&self) -> Option<&Arc<Chart<M>>> {
+        self.memory.as_ref()?.own_chart.as_ref()
     }
 
     /// How far it is.
@@ -184,6 +199,7 @@ impl<M: Model> Default for Memory<M> {
             output: None,
             wake: None,
             trace: None,
+            own_chart: None,
         }
     }
 }
@@ -202,6 +218,7 @@ where
             output: self.output.clone(),
             wake: self.wake,
             trace: None,
+            own_chart: self.own_chart.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 use super::chart::Chart;
 use super::compile::compile;
 use super::error::ChartError;
-use super::invoke::InvokeDef;
+use super::invoke::{Gate, InvokeDef};
 use super::label::{Label, Named};
 use super::model::{ActiveStates, ChartEvent, EventKind, EventNames, Model, Step, Trigger};
 use super::timers::TimerName;
@@ -592,7 +592,8 @@ impl<M: Model> StateDef<M> {
     }
 
     /// Invokes something outside of the chart while the state is active: `start` runs when the state is entered, after
-    /// its entry actions, and `stop` when it is left, after its exit actions.
+    /// its entry actions (under SCXML's rules when all that follows from the event is through, if the state is active then),
+    /// and `stop` when it is left, after its exit actions.
     ///
     /// Who carries out the effects tells the chart when what was started has ended by itself
     /// ([`Chart::invocation_done`], [`Chart::invocation_failed`]). A chart that is an actor has all this done for it:
@@ -602,6 +603,16 @@ impl<M: Model> StateDef<M> {
         name: &str,
         start: impl Fn(&M::Context, &Trigger<'_, M::Event>, &mut Step<'_, M>) + Send + Sync + 'static,
         stop: impl Fn(&mut Step<'_, M>) + Send + Sync + 'static,
+    ) {
+        self.invoke_as(name, move |context, trigger, step| start(context, trigger, step), move |_, step| stop(step));
+    }
+
+    /// As [`StateDef::invoke_with`], with functions that may change the context.
+    pub(super) fn invoke_as(
+        &mut self,
+        name: &str,
+        start: impl Fn(&mut M::Context, &Trigger<'_, M::Event>, &mut Step<'_, M>) + Send + Sync + 'static,
+        stop: impl Fn(&mut M::Context, &mut Step<'_, M>) + Send + Sync + 'static,
     ) {
         let source = Named { name: name.to_owned(), params: None };
         self.invokes.push(InvokeDef { name: name.to_owned(), source, start: Box::new(start), stop: Box::new(stop) });
@@ -654,6 +665,7 @@ pub struct Definition<M: Model> {
     pub(super) lenient: bool,
     pub(super) microsteps_max: u32,
     pub(super) waiting_max: u32,
+    pub(super) gate: Option<Box<dyn Gate<M>>>,
 }
 
 impl<M: Model> Definition<M> {
@@ -668,6 +680,7 @@ impl<M: Model> Definition<M> {
             lenient: false,
             microsteps_max: 1_000,
             waiting_max: 1_024,
+            gate: None,
         }
     }
 
@@ -705,6 +718,13 @@ impl<M: Model> Definition<M> {
     #[must_use]
     pub fn waiting_max(mut self, waiting: u32) -> Self {
         self.waiting_max = waiting;
+        self
+    }
+
+    /// Has a gate look at events first.
+    #[cfg(feature = "scxml")]
+    pub(super) fn gate(mut self, gate: impl Gate<M> + 'static) -> Self {
+        self.gate = Some(Box::new(gate));
         self
     }
 

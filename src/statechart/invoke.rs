@@ -2,8 +2,8 @@
 //!
 //! # Model
 //!
-//! An invocation has a name, and two functions: one starts it when the state has been entered, one stops it when the
-//! state has been left. What is started is tied to the state ([`Step::tie`]); when it ends by itself, it is untied and
+//! An invocation has a name, and two functions: one starts it when the state has been entered (under SCXML's rules when the
+//! macrostep is over), one stops it when the state has been left. What is started is tied to the state ([`Step::tie`]); when it ends by itself, it is untied and
 //! the chart gets one of two events of its own: `xstate.done.actor.NAME`, or `xstate.error.actor.NAME`.
 //!
 //! # Source
@@ -21,8 +21,8 @@ use super::set::StateSet;
 use super::step::Outcome;
 use crate::id::ActorId;
 
-pub(super) type StartFn<M> = dyn Fn(&<M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &mut Step<'_, M>) + Send + Sync;
-pub(super) type StopFn<M> = dyn Fn(&mut Step<'_, M>) + Send + Sync;
+pub(super) type StartFn<M> = dyn Fn(&mut <M as Model>::Context, &Trigger<'_, <M as Model>::Event>, &mut Step<'_, M>) + Send + Sync;
+pub(super) type StopFn<M> = dyn Fn(&mut <M as Model>::Context, &mut Step<'_, M>) + Send + Sync;
 
 /// An invocation as it is written.
 pub(super) struct InvokeDef<M: Model> {
@@ -31,6 +31,28 @@ pub(super) struct InvokeDef<M: Model> {
     pub(super) source: Named,
     pub(super) start: Box<StartFn<M>>,
     pub(super) stop: Box<StopFn<M>>,
+}
+
+/// The end of something that was invoked.
+pub(crate) struct Ending<'a, E> {
+    /// What it was, if it was tied to a state.
+    pub(crate) who: Option<Tied>,
+    /// The number of its invocation.
+    pub(crate) invoke: usize,
+    /// What came out of it, or why it failed.
+    pub(crate) end: Result<Option<E>, &'a str>,
+}
+
+/// What stands between a chart and those that it invokes, where events of ends are not enough.
+pub(super) trait Gate<M: Model>: Send + Sync {
+    /// Looks at an event from outside before the chart does. Returns whether the chart is to handle it.
+    fn admit(&self, context: &mut M::Context, event: &M::Event, step: &mut Step<'_, M>) -> bool;
+
+    /// The event for the end of something that was invoked: with `None` in good order, otherwise why.
+    fn ended(&self, context: &mut M::Context, who: Tied, failure: Option<&str>) -> Option<M::Event>;
+
+    /// The chart is done, and has left its states.
+    fn done(&self, context: &mut M::Context, output: Option<&M::Event>, step: &mut Step<'_, M>);
 }
 
 /// The events of invocations of one name.
@@ -140,7 +162,7 @@ impl<M: Model> Chart<M> {
         port: M::Port<'p>,
     ) -> Result<Outcome, StepError> {
         let Some(invoke) = self.invokes.iter().position(|invoke| invoke.name == name) else { return Ok(Outcome::default()) };
-        self.end_invocation(configuration, context, (invoke, Ok(output)), now, port)
+        self.end_invocation(configuration, context, Ending { who: None, invoke, end: Ok(output) }, now, port)
     }
 
     /// Steps an instance with the news that what it invoked under `name` has failed, and why.
@@ -158,7 +180,7 @@ impl<M: Model> Chart<M> {
         port: M::Port<'p>,
     ) -> Result<Outcome, StepError> {
         let Some(invoke) = self.invokes.iter().position(|invoke| invoke.name == name) else { return Ok(Outcome::default()) };
-        self.end_invocation(configuration, context, (invoke, Err(reason)), now, port)
+        self.end_invocation(configuration, context, Ending { who: None, invoke, end: Err(reason) }, now, port)
     }
 
     /// Starts the invocations of all active states anew: of an instance that comes from a snapshot.

@@ -56,7 +56,7 @@ pub use definition::{ActionList, Actions, Definition, Guard, History, Semantics,
 pub use error::{ChartError, Problem, StepError};
 pub use throng_macros::ChartEvent;
 
-pub(crate) use invoke::Tied;
+pub(crate) use invoke::{Ending, Tied};
 pub use model::{ActiveStates, ChartEvent, EventId, EventKind, EventNames, Model, Step, Trigger};
 pub use paths::{PathStep, Paths};
 #[cfg(feature = "scxml")]
@@ -64,6 +64,8 @@ pub use scxml::{
     DataModel, ScxmlBindings, ScxmlDocument, ScxmlError, ScxmlEvent, ScxmlEventType, ScxmlMessage, ScxmlNumber, ScxmlProblem, ScxmlSession,
     ScxmlValue,
 };
+#[cfg(feature = "scxml")]
+pub(crate) use scxml::{Family, Instant};
 pub use session::Session;
 pub use set::StateSet;
 #[cfg(any(feature = "xstate-json", feature = "scxml"))]

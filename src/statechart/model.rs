@@ -83,7 +83,7 @@ impl EventKind for EventId {
 /// assert_eq!(names.id("go"), go);
 /// assert_eq!(names.name(go), "go");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EventNames(Vec<String>);
 
 impl EventNames {

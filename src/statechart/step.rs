@@ -22,7 +22,7 @@ use super::configuration::{Configuration, Memory, Status};
 use super::definition::Semantics;
 use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
-use super::invoke::Ties;
+use super::invoke::{Ending, Ties};
 use super::model::{ChartEvent, EventKind, Model, Step, Trigger};
 use super::moves::Entries;
 use super::select::{Faults, Picks, Sight};
@@ -84,7 +84,7 @@ impl<M: Model> Chart<M> {
             return Ok(Outcome { handled: true, changed });
         }
         let mut run = Run::new(self, configuration, context, now, port);
-        let handled = run.handle(Queued::Event(event), sole);
+        let handled = run.receive(Queued::Event(event), sole);
         run.conclude(handled)
     }
 
@@ -153,7 +153,7 @@ impl<M: Model> Chart<M> {
         let mut outcome = Outcome::default();
         while let Some(event) = configuration.memory.as_mut().and_then(|memory| memory.timers.pop_due(now)) {
             let mut run = Run::new(self, configuration, context, now, port);
-            let handled = run.handle(event, None);
+            let handled = run.receive(event, None);
             let step = run.conclude(handled)?;
             outcome.handled |= step.handled;
             outcome.changed |= step.changed;
@@ -163,17 +163,21 @@ impl<M: Model> Chart<M> {
 }
 
 impl<M: Model> Chart<M> {
-    /// Steps an instance with the end of an invocation: its number, and what came out of it or why it failed.
+    /// Steps an instance with the end of an invocation.
     pub(crate) fn end_invocation<'p>(
         &'p self,
         configuration: &mut Configuration<M>,
         context: &mut M::Context,
-        (invoke, end): (usize, Result<Option<M::Event>, &str>),
+        Ending { who, invoke, end }: Ending<'_, M::Event>,
         now: u64,
         port: M::Port<'p>,
     ) -> Result<Outcome, StepError> {
         if !configuration.active.has(0) {
             return Ok(Outcome::default());
+        }
+        if let (Some(gate), Some(who)) = (&self.gate, who) {
+            let event = gate.ended(context, who, end.err());
+            return event.map_or_else(|| Ok(Outcome::default()), |event| self.send(configuration, context, event, now, port));
         }
         let invoke = &self.invokes[invoke];
         let mut run = Run::new(self, configuration, context, now, port);
@@ -188,6 +192,34 @@ impl<M: Model> Chart<M> {
             return Err(StepError::Invoked { chart: self.name.clone(), invoked: invoke.name.clone(), reason: reason.to_owned() });
         }
         Ok(outcome)
+    }
+
+    /// What an event sets off: its kind, and how actions see it.
+    fn trigger<'e>(&'e self, event: &'e Queued<M::Event>) -> (usize, Trigger<'e, M::Event>) {
+        let name = |kind: &u16| &*self.kinds[usize::from(*kind)];
+        match event {
+            Queued::Event(event) => (event.kind().index(), Trigger::Event(event)),
+            Queued::Own(kind) => (usize::from(*kind), Trigger::Own(name(kind))),
+            Queued::Output(kind, output) => (usize::from(*kind), Trigger::Output(name(kind), output)),
+        }
+    }
+
+    /// Leaves all active states for good, without being done: of an instance that is cancelled.
+    #[cfg(feature = "scxml")]
+    pub(crate) fn leave<'p>(
+        &'p self,
+        configuration: &mut Configuration<M>,
+        context: &mut M::Context,
+        now: u64,
+        port: M::Port<'p>,
+    ) -> Result<Outcome, StepError> {
+        if !configuration.active.has(0) {
+            return Ok(Outcome::default());
+        }
+        let mut run = Run::new(self, configuration, context, now, port);
+        run.done = true;
+        let left = run.exit_all(&Trigger::Start).map(|()| Outcome { handled: true, changed: true });
+        run.conclude(left)
     }
 
     /// Runs the starts of all invocations of active states.
@@ -220,6 +252,8 @@ struct Run<'a, 'p, M: Model> {
     assigned: bool,
     /// History was recorded in this microstep.
     recorded: bool,
+    /// Entered states that invoke something when the macrostep is over.
+    to_invoke: M::Set,
     faults: Faults<M::Event>,
 }
 
@@ -239,6 +273,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             done: false,
             assigned: false,
             recorded: false,
+            to_invoke: M::Set::default(),
             faults: Faults::default(),
         }
     }
@@ -283,6 +318,25 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         self.go_on(None, active)
     }
 
+    /// Handles an event from outside, if the gate admits it.
+    #[inline]
+    fn receive(&mut self, event: Queued<M::Event>, sole: Option<u16>) -> Result<Outcome, Halt> {
+        if self.admits(&event) {
+            return self.handle(event, sole);
+        }
+        let before = self.step.active;
+        self.go_on(None, before)?;
+        Ok(Outcome { handled: true, changed: self.step.active != before })
+    }
+
+    #[inline]
+    fn admits(&mut self, event: &Queued<M::Event>) -> bool {
+        match (&self.chart.gate, event) {
+            (Some(gate), Queued::Event(event)) => gate.admit(self.context, event, &mut self.step),
+            _ => true,
+        }
+    }
+
     /// Turns of an event, for which the one transition may be known, and of all that follows from it.
     #[inline]
     fn handle(&mut self, event: Queued<M::Event>, sole: Option<u16>) -> Result<Outcome, Halt> {
@@ -298,22 +352,47 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     /// Whether there is anything to carry out at the end of a turn.
     #[inline]
     fn asks(&self) -> bool {
-        !self.done && (!self.step.requests.is_empty() || self.step.postpone || self.configuration.memory.is_some())
+        let invokes = || !self.to_invoke.is_empty();
+        !self.done && (!self.step.requests.is_empty() || self.step.postpone || self.configuration.memory.is_some() || invokes())
     }
 
     /// Ends a turn, and takes those of the internal queue.
     fn go_on(&mut self, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), Halt> {
         let mut queue = Queue::new();
-        self.end_turn(&mut queue, event, before)?;
+        let mut last = self.end_turn(&mut queue, event, before)?;
         while !self.done {
-            let next = queue.pop().or_else(|| self.configuration.memory.as_mut()?.timers.pop_immediate());
-            let Some(event) = next else { break };
-            self.count_microstep()?;
             let before = self.step.active;
+            let event = match queue.pop() {
+                Some(event) => event,
+                None if !self.to_invoke.is_empty() => {
+                    self.invoke_late(last.as_ref())?;
+                    self.end_turn(&mut queue, None, before)?;
+                    continue;
+                }
+                None => {
+                    let Some(event) = self.configuration.memory.as_mut().and_then(|memory| memory.timers.pop_immediate()) else { break };
+                    if !self.admits(&event) {
+                        self.count_microstep()?;
+                        self.end_turn(&mut queue, None, before)?;
+                        continue;
+                    }
+                    event
+                }
+            };
+            self.count_microstep()?;
             self.turn(&event, None)?;
-            if self.asks() {
-                self.end_turn(&mut queue, Some(event), before)?;
-            }
+            last = if self.asks() { self.end_turn(&mut queue, Some(event), before)? } else { Some(event) };
+        }
+        Ok(())
+    }
+
+    /// The macrostep is over: starts what the states invoke that were entered in it and are still active.
+    fn invoke_late(&mut self, last: Option<&Queued<M::Event>>) -> Result<(), Halt> {
+        let chart = self.chart;
+        let trigger = last.map_or(Trigger::Start, |last| chart.trigger(last).1);
+        for state in std::mem::take(&mut self.to_invoke).ascending() {
+            self.step.at = state as u16;
+            self.run_actions(&chart.states[state].invokes, &trigger)?;
         }
         Ok(())
     }
@@ -332,12 +411,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     /// The turn of one event, up to what it asks for. Returns whether it was handled.
     #[inline]
     fn turn(&mut self, event: &Queued<M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
-        let chart = self.chart;
-        let (kind, trigger) = match event {
-            Queued::Event(event) => (event.kind().index(), Trigger::Event(event)),
-            Queued::Own(kind) => (usize::from(*kind), Trigger::Own(&chart.kinds[usize::from(*kind)])),
-            Queued::Output(kind, output) => (usize::from(*kind), Trigger::Output(&chart.kinds[usize::from(*kind)], output)),
-        };
+        let (kind, trigger) = self.chart.trigger(event);
         self.turn_of(kind, &trigger, sole)
     }
 
@@ -393,10 +467,16 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         Ok(())
     }
 
-    /// Carries out what a turn asked for: postpones, replays, sets timers, and queues events.
-    fn end_turn(&mut self, queue: &mut Queue<M::Event>, event: Option<Queued<M::Event>>, before: M::Set) -> Result<(), Halt> {
+    /// Carries out what a turn asked for: postpones, replays, sets timers, and queues events. Gives back the event that was not
+    /// postponed.
+    fn end_turn(
+        &mut self,
+        queue: &mut Queue<M::Event>,
+        mut event: Option<Queued<M::Event>>,
+        before: M::Set,
+    ) -> Result<Option<Queued<M::Event>>, Halt> {
         if self.done {
-            return Ok(());
+            return Ok(event);
         }
         let postpone = std::mem::take(&mut self.step.postpone);
         let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_) | Request::Delay(..)));
@@ -405,7 +485,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         }
         let mut memory = self.configuration.memory.as_deref_mut();
         if let Some(memory) = &mut memory {
-            memory.postponed.extend(event.filter(|_| postpone));
+            memory.postponed.extend(event.take_if(|_| postpone));
             if self.step.active != before {
                 if !memory.postponed.is_empty() {
                     queue.replay(&mut memory.postponed);
@@ -428,7 +508,8 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         }
         self.step.requests.clear();
         inserted.into_iter().rev().for_each(|event| queue.push_front(event));
-        self.check_limits()
+        self.check_limits()?;
+        Ok(event)
     }
 
     fn check_limits(&self) -> Result<(), Halt> {
@@ -522,6 +603,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             }
         }
         self.step.active = before.without(exits);
+        self.to_invoke = self.to_invoke.without(exits);
         if self.chart.ordered {
             self.memory().order.retain(|leaf| !exits.has(usize::from(*leaf)));
         }
@@ -554,6 +636,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             }
         }
         self.step.active = before.or(enters);
+        self.to_invoke = self.to_invoke.or(enters.and(self.chart.masks.late_invokers));
         if self.chart.ordered {
             let leaves = enters.and(self.chart.masks.leaves);
             self.memory().order.extend(leaves.ascending().map(|leaf| leaf as u16));
@@ -608,6 +691,15 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         if !self.done {
             return Ok(());
         }
+        self.exit_all(trigger)?;
+        if let Some(gate) = &self.chart.gate {
+            let output = self.configuration.memory.as_ref().and_then(|memory| memory.output.as_ref());
+            gate.done(self.context, output, &mut self.step);
+        }
+        Ok(())
+    }
+
+    fn exit_all(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         for state in self.step.active.and(self.chart.masks.exit_work).descending() {
             self.step.at = state as u16;
             let exit = &self.chart.states[state].exit;

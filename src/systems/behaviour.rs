@@ -24,8 +24,8 @@ use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass};
 use super::shift::{Receive, Shift};
 use crate::actor::{
-    Actor, ActorFailure, AskTables, Asker, Batch, Claim, Context, End, ExitReason, Failure, FailureKind, GoOn, Handled, HasMailbox,
-    Newborn, Notice, Nursery, Return, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
+    Actor, ActorFailure, AskEnd, AskTables, Batch, Context, End, ExitReason, Failure, FailureKind, Handled, HasMailbox, Newborn, Notice,
+    Nursery, Signal, Turn, TypeAsks, Undelivered, Wish, drop_because,
 };
 use crate::digest::{DigestOf, Digester};
 use crate::error::RegisterError;
@@ -246,6 +246,9 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
         Ok(Err(error)) => Err(error.to_string()),
         Err(panic) => Err(panic),
     };
+    if result.is_ok() && context.wishes_nothing() {
+        return Ok(Wish::NONE);
+    }
     if result.is_err() {
         context.roll_back();
     }
@@ -259,6 +262,9 @@ fn call_hook<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce(
 fn call_start<A: Actor>(context: &Context<'_, A>, id: ActorId, hook: impl FnOnce() -> Handled) -> Result<Wish, Start> {
     context.begin(id, None);
     let result = panics::catch(hook);
+    if matches!(result, Ok(Ok(()))) && context.wishes_nothing() {
+        return Ok(Wish::NONE);
+    }
     let wish = context.take_wish();
     let exit = if wish.exit() { context.outbox().with(|outbox| outbox.last_exit()) } else { None };
     panics::drop_quietly(context.take_postponed());
@@ -683,13 +689,20 @@ impl<A: Actor> Crew<A, &'static mut A> for ActorCrew<'_, A> {
     }
 }
 
+/// Drops the end of an ask that nobody goes on with.
+#[cold]
+fn drop_late(end: End) {
+    if let Some(panic) = panics::drop_quietly(end) {
+        tracing::warn!(panic, "an answer that came too late panicked when it was dropped");
+    }
+}
+
 struct ActorReceiver<'a, A: Actor> {
     context: Context<'a, A>,
 }
 
 impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
     const BATCH: bool = A::BATCH;
-    type GoOn = GoOn<A>;
 
     #[inline]
     fn turn(&self) -> &Turn<'_> {
@@ -714,26 +727,29 @@ impl<A: Actor> Receive<A, &'static mut A> for ActorReceiver<'_, A> {
         self.context.take_postponed()
     }
 
-    #[inline]
-    unsafe fn claim(&self, asker: ActorId, back: &Return, can_run: bool) -> Option<GoOn<A>> {
-        let Asker::Actor(_, place) = back.key.asker else { return None };
+    #[inline(always)]
+    unsafe fn go_on(&self, asker: Option<Mut<'_, A>>, AskEnd { place, end }: AskEnd) -> Option<Handled> {
         // SAFETY: promised by the caller.
-        match unsafe { self.context.claim(asker, place, back.end.is_ok(), can_run) } {
-            Claim::GoOn(go_on) => Some(go_on),
-            Claim::Over => None,
+        let go_on = unsafe { self.context.claim(place, end.is_ok(), asker.is_some()) };
+        match (asker, go_on) {
+            (Some(mut state), Some(go_on)) => Some(go_on.run(&mut state, end, &self.context)),
+            _ => {
+                drop_late(end);
+                None
+            }
         }
-    }
-
-    #[inline]
-    fn go_on(&self, mut state: Mut<'_, A>, go_on: GoOn<A>, end: End) -> Handled {
-        go_on.run(&mut state, end, &self.context)
     }
 
     fn roll_back(&self) {
         self.context.roll_back();
     }
 
-    fn begin_next(&self, mut state: Mut<'_, A>) -> Option<Handled> {
+    #[inline]
+    fn has_started(&self) -> bool {
+        self.context.has_started()
+    }
+
+    fn begin_next(&self, mut state: Mut<'_, A>) -> Handled {
         self.context.begin_next(&mut state)
     }
 

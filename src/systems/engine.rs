@@ -16,7 +16,7 @@ use super::jobs::JobMode;
 use super::keeper::{Keeper, Runner};
 use super::keyed::KeyedTypes;
 use super::lives::{LifeStep, Lives};
-use super::pools::Grow;
+use super::pools::Source;
 use super::tick::WakeList;
 use super::timers::Timers;
 use crate::actor::{Actor, ActorRefs, AskStats, AtWork, Desk, ExitReason, HasMailbox, Job, Newborn, WorldNo};
@@ -26,7 +26,7 @@ use crate::id::{ActorId, KINDS_MAX, Kind};
 use crate::mailbox::{DeadLetter, MailStats, MailboxConfig};
 use crate::panics;
 use crate::wheel::Wheel;
-use crate::world::{Lost, Mailbox, Roster};
+use crate::world::{Lost, Mailbox, Roster, Ticking};
 use std::any::{Any, TypeId, type_name};
 
 /// Rounds that a tick runs at most if nothing else is set.
@@ -232,8 +232,8 @@ pub(crate) struct Engine {
     /// Values for the outside, in order, by port.
     pub(crate) emitted: Vec<(u32, Box<dyn Any + Send>)>,
     pub(crate) dead_letters: Vec<DeadLetter>,
-    /// How to make members, by pool.
-    pub(super) pool_makers: Vec<Grow>,
+    /// Where members come from, by pool.
+    pub(super) pool_sources: Vec<Source>,
     /// Jobs for outside the tick, in order.
     pub(crate) jobs: Vec<Job>,
     pub(super) keyed: KeyedTypes,
@@ -269,7 +269,7 @@ impl Engine {
             stats: Stats::default(),
             emitted: Vec::new(),
             dead_letters: Vec::new(),
-            pool_makers: Vec::new(),
+            pool_sources: Vec::new(),
             jobs: Vec::new(),
             keyed: KeyedTypes::default(),
             tidies: None,
@@ -333,16 +333,25 @@ impl Engine {
         };
         entry.insert(self.runners.len() as Kind);
         let kind = self.hub.add_kind::<A>();
-        let roster = Box::new(Roster::<A>::new(kind, config));
+        let mut roster = Box::new(Roster::<A>::new(kind, config));
         let cell_component = world.register_component::<Mailbox<A>>();
         let behaviour = behaviour.unwrap_or_else(|| Box::new(Unhandled));
         if behaviour.ticks() {
+            roster.ticking = Ticking::all();
             self.ticking.push(kind);
         }
         let wheel = Wheel::new(self.hub.tick);
         self.runners.push(Box::new(Keeper { roster, cell_component, behaviour, system: None, wheel, places: Vec::new() }));
         self.awake.add_kind();
         Ok(kind)
+    }
+
+    /// Lets an actor act unasked from the next tick on, or no more.
+    pub(crate) fn set_ticking(&mut self, id: ActorId, ticks: bool) {
+        self.runners[id.kind() as usize].set_ticking(id, ticks);
+        if ticks && !self.ticking.contains(&id.kind()) {
+            self.ticking.push(id.kind());
+        }
     }
 
     pub(crate) fn kind_of<A: HasMailbox>(&self) -> Option<Kind> {

@@ -14,7 +14,7 @@ use super::mail::MailSystem;
 use super::node::Place;
 use super::timers::TypeTimers;
 use crate::actor::{
-    ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Return, Signal, Timer, TypeAsks, Undelivered, drop_because,
+    AskEnd, ExitReason, Failure, FailureKind, HasMailbox, LaneSlot, Notice, Outbox, Signal, Timer, TypeAsks, Undelivered, drop_because,
 };
 use crate::digest::Digester;
 use crate::id::ActorId;
@@ -34,7 +34,7 @@ pub(crate) trait Runner: Send {
     fn digest(&mut self, world: &mut World, digester: &mut Digester);
 
     fn take_over(&mut self, lane: &mut LaneSlot);
-    fn take_over_answers(&mut self, lane: &mut Lane<Return>);
+    fn take_over_answers(&mut self, lane: &mut Lane<AskEnd>);
     fn take_births(&mut self, outbox: &mut Outbox);
     /// The pending asks of the type's actors, if they can ask.
     fn asks(&mut self) -> Option<&mut dyn TypeAsks>;
@@ -43,6 +43,8 @@ pub(crate) trait Runner: Send {
     fn begin_round(&mut self);
     /// A tick begins: `true` if the type's actors are to be visited in it.
     fn begin_tick(&mut self) -> bool;
+    /// Lets an actor act unasked from the next tick on, or no more.
+    fn set_ticking(&mut self, id: ActorId, ticks: bool);
     /// Handles the mail that waits; `false` if nobody could.
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool;
     /// Actors that wait to be put into the world.
@@ -187,7 +189,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         use std::hash::Hash;
         let content = self.behaviour.digest_of_mail();
         for (id, entity) in self.roster.slots.iter() {
-            id.hash(digester);
+            (id, self.roster.ticking.has(id)).hash(digester);
             self.behaviour.digest(world, entity, digester);
             if let Some(mut cell) = world.get_mut::<Mailbox<A>>(entity)
                 && let Some(held) = cell.bypass_change_detection().held_mut().as_deref().filter(|held| !held.is_idle())
@@ -205,7 +207,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         self.roster.take_over(lane);
     }
 
-    fn take_over_answers(&mut self, lane: &mut Lane<Return>) {
+    fn take_over_answers(&mut self, lane: &mut Lane<AskEnd>) {
         self.roster.answers.take_over(lane);
     }
 
@@ -231,8 +233,14 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn begin_tick(&mut self) -> bool {
-        self.roster.ticks = self.roster.slots.live() > 0;
+        self.roster.ticks = self.roster.slots.live() > 0 && !self.roster.ticking.is_empty();
         self.roster.ticks
+    }
+
+    fn set_ticking(&mut self, id: ActorId, ticks: bool) {
+        if self.roster.slots.entry(id).is_ok() {
+            self.roster.ticking.set(id, ticks);
+        }
     }
 
     fn run(&mut self, world: &mut World, hub: &mut Box<Hub>) -> bool {
@@ -258,6 +266,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn begin(&mut self, world: &mut World, hub: &mut Hub, id: ActorId, with: Beginning<'_>, keep_mailbox: bool) -> Start {
         if with.failure.is_some() {
             self.behaviour.forget_asks(id);
+            self.roster.ticking.set(id, false);
         }
         let begun = self.behaviour.begin(world, hub, &mut self.roster, id, with);
         if begun == Start::Running && with.failure.is_some() {
@@ -299,6 +308,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
         let mut gone = Vec::with_capacity(ids.len());
         for &id in ids {
             if let Some(entity) = self.roster.slots.remove(id) {
+                self.roster.ticking.set(id, false);
                 self.set_place(id, Place::NONE);
                 hub.family.remove(id);
                 hub.ended += 1;
@@ -321,6 +331,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     fn forget_lost(&mut self, hub: &mut Hub, id: ActorId, held: Option<Box<dyn Any + Send>>) {
         // It may have been told to stop since, which struck it out already.
         if self.roster.slots.remove(id).is_some() {
+            self.roster.ticking.set(id, false);
             self.set_place(id, Place::NONE);
             hub.family.remove(id);
             hub.ended += 1;

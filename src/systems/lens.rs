@@ -137,8 +137,8 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
 
     /// Asks for the cache lines of an actor that will be looked at soon. A wrong guess costs nothing.
     #[inline]
-    pub(crate) fn prefetch(&self, id: ActorId) {
-        let row = self.guess(id.slot());
+    pub(crate) fn prefetch(&self, slot: u32) {
+        let row = self.guess(slot);
         prefetch(self.cells.as_ptr().wrapping_add(row).cast());
         let (states, size) = self.states;
         prefetch(states.wrapping_add(row.wrapping_mul(size)));

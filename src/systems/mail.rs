@@ -23,7 +23,7 @@ use bevy_ecs::world::unsafe_world_cell::UnsafeWorldCell;
 use super::hub::Hub;
 use super::pass::{Crew, Sight, run_pass_in};
 use super::shift::{Receive, Shift};
-use crate::actor::{Batch, End, Handled, HasMailbox, Return, Turn};
+use crate::actor::{AskEnd, Batch, Handled, HasMailbox, Turn};
 use crate::id::ActorId;
 use crate::panics;
 use crate::world::{Mailbox, Roster};
@@ -221,8 +221,6 @@ where
     F: Fn(D::Item<'_, '_>, A::Msg, &Turn<'_>) -> Handled,
 {
     const BATCH: bool = false;
-    /// There are no asks without an actor's context.
-    type GoOn = std::convert::Infallible;
 
     fn turn(&self) -> &Turn<'_> {
         &self.turn
@@ -244,20 +242,20 @@ where
         Vec::new()
     }
 
-    unsafe fn claim(&self, _: ActorId, _: &Return, _: bool) -> Option<Self::GoOn> {
+    unsafe fn go_on(&self, _: Option<D::Item<'_, '_>>, _: AskEnd) -> Option<Handled> {
         None
-    }
-
-    fn go_on(&self, _: D::Item<'_, '_>, go_on: Self::GoOn, _: End) -> Handled {
-        match go_on {}
     }
 
     fn roll_back(&self) {
-        self.turn.outbox().with(crate::actor::Outbox::roll_back);
+        self.turn.outbox().with(|outbox| outbox.roll_back(self.turn.world()));
     }
 
-    fn begin_next(&self, _: D::Item<'_, '_>) -> Option<Handled> {
-        None
+    fn has_started(&self) -> bool {
+        false
+    }
+
+    fn begin_next(&self, _: D::Item<'_, '_>) -> Handled {
+        Ok(())
     }
 
     fn drop_started(&self) {}

@@ -186,6 +186,11 @@ impl Node {
         }
     }
 
+    /// Whether a child that starts at a new address has lived before. One of a pool keeps its address.
+    pub(crate) fn has_ended(&self, key: Key) -> bool {
+        matches!(self.plan, Plan::Ordered(_)) && self.last_exit(key).is_some()
+    }
+
     pub(crate) fn note_restart(&mut self, key: Key) {
         match &mut self.plan {
             Plan::Ordered(planner) => {

@@ -26,7 +26,7 @@ use super::shift::Shift;
 use crate::actor::{Anywhere, AtWork, HasMailbox, OutboxCell, Turn, TurnEnv};
 use crate::id::ActorId;
 use crate::mailbox::MailboxConfig;
-use crate::world::{Job, Roster, Scratch, SlotTable};
+use crate::world::{Job, Roster, Scratch, SlotTable, Ticking};
 use rayon::ThreadPool;
 
 /// Messages below which a pass stays on one thread. A parked helper takes some 20 to 50 microseconds to
@@ -102,7 +102,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
     let shared = jobs.len() > 1
         && !C::PINNED
         && match hub.sharing {
-            Sharing::Auto => hub.pool.is_some() && (messages >= SHARE_MESSAGES || ticks || has_shouts(&jobs)),
+            Sharing::Auto => hub.pool.is_some() && (messages >= SHARE_MESSAGES || (ticks && roster.ticking.is_all()) || has_shouts(&jobs)),
             Sharing::Never => false,
             Sharing::Always => true,
         };
@@ -118,7 +118,7 @@ pub(crate) unsafe fn run_pass_in<A, D, C>(
         sight,
         change_ticks,
         keep_dead: hub.keep_dead,
-        ticks,
+        ticking: ticks.then_some(&roster.ticking),
         relay_max: if claims == 1 && jobs.len() == 1 { hub.relay_max } else { 0 },
         chunks: jobs.len() as u32,
     };
@@ -201,8 +201,8 @@ struct Stage<'a, A: HasMailbox, D: QueryData, C> {
     sight: Sight<'a, D::State>,
     change_ticks: (Tick, Tick),
     keep_dead: bool,
-    /// Every actor is visited, mail or not.
-    ticks: bool,
+    /// Those who act unasked, if they do so now.
+    ticking: Option<&'a Ticking>,
     relay_max: u32,
     chunks: u32,
 }
@@ -224,8 +224,8 @@ impl<A: HasMailbox, D: SingleEntityQueryData, C: Crew<A, D>> Stage<'_, A, D, C> 
         // crew reads what `D` does not write; nobody changes the world's structure in a pass.
         let lens = unsafe { Lens::new(world, self.sight.cell_component, self.slots, self.sight.state, self.change_ticks) };
         let (slots, config) = (self.slots, self.config);
-        let Self { chunks, keep_dead, ticks, relay_max, .. } = *self;
-        let shift = Shift { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticks, relay_max };
+        let Self { chunks, keep_dead, ticking, relay_max, .. } = *self;
+        let shift = Shift { lens, slots, config, scratch, jobs, first, chunks, keep_dead, ticking, relay_max };
         // SAFETY: as above.
         unsafe { self.crew.work(local, world, turn, shift) };
         outbox.get_mut().take_returns();

@@ -191,6 +191,7 @@ impl Engine {
                 Act::Job(job) => self.jobs.push(job),
                 Act::Keep(..) | Act::Stored(..) => self.heed_keyed(act),
                 Act::Return(back) => self.hub.end_ask_from_outside(back),
+                Act::Tick(id, ticks) => self.set_ticking(id, ticks),
             }
         }
         // For its memory.

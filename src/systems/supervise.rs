@@ -204,6 +204,14 @@ impl Engine {
         })
     }
 
+    /// What a supervisor's template is called, and the kind of actors that it makes.
+    pub(super) fn template_of(&mut self, world: &mut World, supervisor: ActorId) -> Result<(Arc<str>, Kind), ChildError> {
+        let node = self.lives.node(supervisor).ok_or(ChildError::NoProc)?;
+        let Plan::Pool { template, .. } = &node.plan else { return Err(ChildError::BadCombination) };
+        let template = template.clone();
+        Ok((template.rules.name.clone(), self.kind_of_child(world, &template)?))
+    }
+
     fn meant(&self, supervisor: ActorId, child: ChildKey) -> Child {
         match child {
             ChildKey::Name(name) => Child::Name(name),
@@ -378,7 +386,7 @@ impl Engine {
     fn settle_in(&mut self, supervisor: ActorId, key: Key, id: ActorId, reason: Option<&ExitReason>) {
         let restarted = reason.is_some();
         if let Some(node) = self.lives.node_mut(supervisor) {
-            if restarted || node.last_exit(key).is_some() {
+            if restarted || node.has_ended(key) {
                 node.note_restart(key);
             }
             if !restarted {

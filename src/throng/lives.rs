@@ -6,7 +6,7 @@ use bevy_ecs::world::World;
 use crossbeam_channel::Receiver;
 
 use super::Throng;
-use crate::actor::{ActorRef, ExitReason};
+use crate::actor::{Actor, ActorRef, ExitReason, Pool};
 use crate::border::Outlets;
 use crate::id::ActorId;
 use crate::supervision::ChildError;
@@ -72,6 +72,50 @@ impl<W: BorrowMut<World>> Throng<W> {
     /// Forgets a stopped child.
     pub fn delete_child(&mut self, supervisor: ActorRef<Supervisor>, child: impl Into<ChildKey>) -> ChildReply {
         self.request(supervisor, ChildRequest::Delete(child.into()))
+    }
+
+    /// Starts a [`Pool`] of `n` children of a [simple_one_for_one](Supervisor::simple_one_for_one) supervisor, made from its
+    /// template.
+    ///
+    /// Their supervisor restarts them by its rules, in their places. A child that it does not restart, and one whose
+    /// start fails, is asked for again when the next tick begins. When the supervisor is gone, the pool stays empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::NoProc`] if the supervisor does not live, [`ChildError::BadCombination`] if it has no template,
+    /// [`ChildError::Spec`] if that makes actors of another type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use bevy_ecs::component::Component;
+    /// # use throng::prelude::*;
+    /// use throng::{ActorFailure, ChildSpec, Pool, Supervisor};
+    /// #[derive(Component)]
+    /// struct Worker;
+    /// impl Actor for Worker {
+    ///     type Msg = u32;
+    ///     type Params = ();
+    ///     fn handle(&mut self, n: u32, _cx: &Context<'_, Self>) -> Handled {
+    ///         if n == 0 { Err(ActorFailure::msg("cannot divide by it")) } else { Ok(()) }
+    ///     }
+    /// }
+    ///
+    /// let mut throng = Throng::default();
+    /// let template = ChildSpec::new("worker", |_| Worker);
+    /// let boss = throng.start_tree(Supervisor::simple_one_for_one("boss", template).intensity(3, 60))?;
+    /// let pool: Pool<Worker> = throng.spawn_pool_under(boss, 4)?;
+    /// let workers = throng.pool_members(pool);
+    /// throng.tell(workers[2], 0);
+    /// throng.tick();
+    /// assert_eq!(throng.pool_members(pool), workers, "it was restarted");
+    /// throng.resize_pool(pool, 2);
+    /// throng.tick();
+    /// assert_eq!(throng.stats().actors, 3, "two workers and their boss");
+    /// # Ok::<(), throng::ChildError>(())
+    /// ```
+    pub fn spawn_pool_under<A: Actor>(&mut self, supervisor: ActorRef<Supervisor>, n: usize) -> Result<Pool<A>, ChildError> {
+        self.engine(|engine, world| engine.open_pool_under::<A>(world, supervisor.id(), n)).map(Pool::new)
     }
 
     fn request(&mut self, supervisor: ActorRef<Supervisor>, what: ChildRequest) -> ChildReply {

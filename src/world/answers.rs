@@ -7,18 +7,18 @@
 
 use smallvec::SmallVec;
 
-use crate::actor::Return;
+use crate::actor::AskEnd;
 use crate::mailbox::{Lane, Part};
 
 /// One block's ends of asks, by lane, in the order of the lanes.
-pub(crate) type AnswerParts = SmallVec<[(u32, Part<Return>); 1]>;
+pub(crate) type AnswerParts = SmallVec<[(u32, Part<AskEnd>); 1]>;
 
 /// Lanes with ends of asks, in order.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerLanes {
-    incoming: Vec<Lane<Return>>,
-    pending: Vec<Lane<Return>>,
-    spare: Vec<Lane<Return>>,
+    incoming: Vec<Lane<AskEnd>>,
+    pending: Vec<Lane<AskEnd>>,
+    spare: Vec<Lane<AskEnd>>,
 }
 
 impl AnswerLanes {
@@ -32,7 +32,7 @@ impl AnswerLanes {
     }
 
     /// Takes over what a lane holds, leaving an empty lane in its place.
-    pub(crate) fn take_over(&mut self, lane: &mut Lane<Return>) {
+    pub(crate) fn take_over(&mut self, lane: &mut Lane<AskEnd>) {
         let mut taken = self.spare.pop().unwrap_or_else(|| lane.sibling());
         // The worker keeps its shelf.
         std::mem::swap(&mut taken.shelf, &mut lane.shelf);

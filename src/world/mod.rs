@@ -13,6 +13,7 @@ mod family;
 mod history;
 mod roster;
 mod slots;
+mod ticking;
 mod ties;
 
 pub use cell::Mailbox;
@@ -23,4 +24,5 @@ pub(crate) use family::Family;
 pub(crate) use history::History;
 pub(crate) use roster::{Job, Roster, Scratch, Tally};
 pub(crate) use slots::{BlockHint, SlotTable};
+pub(crate) use ticking::Ticking;
 pub(crate) use ties::{Leaving, Ties};

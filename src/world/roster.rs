@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use smallvec::SmallVec;
 
-use super::{AnswerLanes, AnswerParts, SlotTable};
+use super::{AnswerLanes, AnswerParts, Held, SlotTable, Ticking};
 use crate::actor::{HasMailbox, LaneSlot, Newborn};
 use crate::id::{ActorId, Kind};
 use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part};
@@ -13,7 +13,7 @@ use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part}
 #[derive(Debug)]
 pub(crate) struct Job<M> {
     pub(crate) block: u32,
-    /// Messages in `parts`, mailboxes that are due, and ends of asks.
+    /// Messages in `parts`, mailboxes that are due, ends of asks, and actors that were told to act unasked.
     pub(crate) messages: usize,
     /// Ends of the actors' asks.
     pub(crate) answers: AnswerParts,
@@ -51,8 +51,13 @@ impl Tally {
     }
 }
 
+/// Boxes that a worker keeps for mailboxes that will hold something, and messages for which one may have memory.
+const SPARE: usize = 64;
+const SPARE_MESSAGES: usize = 64;
+
 /// What one worker needs again and again.
 #[derive(Debug)]
+#[expect(clippy::vec_box, reason = "mailboxes hold boxes")]
 pub(crate) struct Scratch<M> {
     /// Messages that take the long way: through their actor's mailbox.
     pub(crate) diverted: Vec<Envelope<M>>,
@@ -63,11 +68,32 @@ pub(crate) struct Scratch<M> {
     pub(crate) tally: Tally,
     /// Rounds that the worker ran on its own.
     pub(crate) relayed: u32,
+    spare: Vec<Box<Held<M>>>,
 }
 
 impl<M> Default for Scratch<M> {
     fn default() -> Self {
-        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0 }
+        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0, spare: Vec::new() }
+    }
+}
+
+impl<M> Scratch<M> {
+    /// What a mailbox holds, nothing at first.
+    #[inline]
+    pub(crate) fn hold<'h>(&mut self, slot: &'h mut Option<Box<Held<M>>>) -> &'h mut Held<M> {
+        slot.get_or_insert_with(|| self.spare.pop().unwrap_or_default())
+    }
+
+    /// Takes the box of a mailbox, if it holds nothing.
+    #[inline]
+    pub(crate) fn let_go(&mut self, slot: &mut Option<Box<Held<M>>>) {
+        if let Some(mut empty) = slot.take_if(|held| held.is_idle())
+            && self.spare.len() < SPARE
+            && empty.kept.capacity() <= SPARE_MESSAGES
+        {
+            empty.kept.renew();
+            self.spare.push(empty);
+        }
     }
 }
 
@@ -85,7 +111,9 @@ pub(crate) struct Roster<A: HasMailbox> {
     incoming: Vec<LaneSlot>,
     /// Lanes with mail for this round's pass, in order.
     pending: Vec<LaneSlot>,
-    /// In the next pass every actor is visited, mail or not.
+    /// Actors that act unasked...
+    pub(crate) ticking: Ticking,
+    /// ...which they do in the next pass.
     pub(crate) ticks: bool,
     /// Passes run over this mail.
     pub(crate) passes: u64,
@@ -110,6 +138,7 @@ impl<A: HasMailbox> Roster<A> {
             waiting: 0,
             incoming: Vec::new(),
             pending: Vec::new(),
+            ticking: Ticking::default(),
             ticks: false,
             passes: 0,
             spare: Vec::new(),
@@ -159,7 +188,8 @@ impl<A: HasMailbox> Roster<A> {
         self.passes += 1;
         for block in self.blocks_with_mail() {
             let (messages, answers) = self.answers.take(block);
-            let mut job = Job { block, messages, answers, parts: SmallVec::new(), due: Vec::new() };
+            let told = if self.ticks { self.ticking.told_in(block) } else { 0 };
+            let mut job = Job { block, messages: messages + told, answers, parts: SmallVec::new(), due: Vec::new() };
             for (index, slot) in self.pending.iter_mut().enumerate() {
                 let part = lane::<A>(slot).take(block);
                 if !part.segments.is_empty() || !part.shouts.is_empty() {
@@ -176,7 +206,7 @@ impl<A: HasMailbox> Roster<A> {
     fn blocks_with_mail(&mut self) -> SmallVec<[u32; 4]> {
         let mut blocks: SmallVec<[u32; 4]> = SmallVec::new();
         if self.ticks {
-            blocks.extend(0..self.slots.blocks());
+            blocks.extend(self.ticking.blocks(self.slots.blocks()));
         }
         for slot in &mut self.pending {
             let lane = lane::<A>(slot);

@@ -387,7 +387,7 @@ fn digests_do_not_depend_on_threads() {
             );
             with_ends(working, "sum");
         });
-        let all: Vec<_> = throng.spawn_many_with(9_000, |_| Charted::new(Foreman::default())).iter().collect();
+        let all: Vec<_> = throng.spawn_many_with(17_000, |_| Charted::new(Foreman::default())).iter().collect();
         let mut digests = Vec::new();
         for tick in 0..8 {
             let tasks = all.iter().enumerate().map(|(at, &foreman)| {

@@ -194,3 +194,169 @@ fn pools_are_the_same_on_any_number_of_threads() {
         assert_eq!(run(options), one);
     }
 }
+
+/// Pools whose members are children of a supervisor.
+mod supervised {
+    use throng::{ChildError, ChildSpec, RestartPolicy, Shutdown, SpecError, Supervisor};
+
+    use super::*;
+
+    struct Scene {
+        throng: Throng,
+        boss: ActorRef<Supervisor>,
+        pool: Pool<Worker>,
+        desk: ActorRef<Desk>,
+    }
+
+    fn template(restart: RestartPolicy) -> ChildSpec {
+        ChildSpec::new("worker", |_| Worker::default()).restart(restart).shutdown(Shutdown::Ticks(3))
+    }
+
+    fn scene(options: ThrongOptions, members: usize, restart: RestartPolicy) -> Scene {
+        let mut throng = Throng::new(options);
+        throng.register_with(ActorConfig::<Worker>::new().digest()).unwrap();
+        throng.register_with(ActorConfig::<Desk>::new().digest()).unwrap();
+        // Above it is one that starts it again.
+        let top = throng.start_tree(Supervisor::one_for_one("top").intensity(1, 1_000)).unwrap();
+        let spec = Supervisor::simple_one_for_one("boss", template(restart)).intensity(2, 5);
+        let boss = throng.start_child(top, spec).get().cloned().unwrap().unwrap().unwrap();
+        let boss = throng.actor_ref::<Supervisor>(boss).unwrap();
+        let pool = throng.spawn_pool_under::<Worker>(boss, members).unwrap();
+        let desk = throng.spawn(Desk(Router::new(pool, Routing::RoundRobin), 0));
+        Scene { throng, boss, pool, desk }
+    }
+
+    impl Scene {
+        fn members(&mut self) -> Vec<ActorRef<Worker>> {
+            self.throng.pool_members(self.pool)
+        }
+
+        /// Children of the supervisor, and how often any was restarted.
+        fn children(&mut self) -> (usize, u64) {
+            let tree = self.throng.supervision_tree();
+            let boss = tree.roots[0].children.first().expect("the pool's supervisor is there");
+            (boss.children_total, boss.restarts)
+        }
+    }
+
+    #[test]
+    fn a_crash_is_a_restart_in_the_same_place() {
+        everywhere(|options| {
+            let mut scene = scene(options, 4, RestartPolicy::Permanent);
+            let before = scene.members();
+            scene.throng.tell(before[1], Work::Do(7));
+            scene.throng.tell(before[1], Work::Fail);
+            scene.throng.tell(before[3], Work::Stop);
+            scene.throng.run_ticks(2);
+            assert_eq!(scene.members(), before);
+            assert_eq!(scene.children(), (4, 2));
+            assert_eq!(done(&mut scene.throng, scene.pool), [[]; 4] as [[u64; 0]; 4], "with fresh state");
+        });
+    }
+
+    #[test]
+    fn one_that_is_not_restarted_is_asked_for_again() {
+        everywhere(|options| {
+            for restart in [RestartPolicy::Transient, RestartPolicy::Temporary] {
+                let mut scene = scene(options.clone(), 3, restart);
+                let before = scene.members();
+                scene.throng.tell(before[1], Work::Stop);
+                scene.throng.run_ticks(2);
+                let after = scene.members();
+                assert_eq!((after[0], after[2]), (before[0], before[2]));
+                assert!(after[1] != before[1] && scene.throng.is_alive(after[1]));
+                assert_eq!(scene.children(), (3, 0));
+            }
+        });
+    }
+
+    #[test]
+    fn it_grows_and_shrinks_through_its_supervisor() {
+        everywhere(|options| {
+            let mut scene = scene(options, 2, RestartPolicy::Permanent);
+            scene.throng.tell(scene.desk, Order::Resize(scene.pool, 5));
+            scene.throng.run_ticks(2);
+            assert_eq!((scene.members().len(), scene.children()), (5, (5, 0)));
+            let members = scene.members();
+            scene.throng.resize_pool(scene.pool, 1);
+            scene.throng.tick();
+            assert_eq!((scene.members(), scene.children()), (vec![members[0]], (1, 0)));
+            assert!(members[1..].iter().all(|&member| !scene.throng.is_alive(member)));
+            scene.throng.tell_many((0..3).map(|n| (scene.desk, Order::Route(n))));
+            settle_all(&mut scene.throng);
+            assert_eq!(done(&mut scene.throng, scene.pool), [[0, 1, 2]]);
+        });
+    }
+
+    #[test]
+    fn too_many_restarts_end_the_supervisor_and_the_next_one_fills_the_pool() {
+        everywhere(|options| {
+            let mut scene = scene(options, 3, RestartPolicy::Permanent);
+            let before = scene.members();
+            before.iter().for_each(|&member| scene.throng.tell(member, Work::Fail));
+            scene.throng.run_ticks(3);
+            assert!(scene.throng.is_alive(scene.boss), "it was restarted in its place");
+            let after = scene.members();
+            assert!(after.len() == 3 && after.iter().all(|&member| scene.throng.is_alive(member)));
+            assert!(before.iter().all(|&member| !scene.throng.is_alive(member)));
+            assert_eq!(scene.children().0, 3);
+
+            // Once more, and the one above gives up, too.
+            after.iter().for_each(|&member| scene.throng.tell(member, Work::Fail));
+            scene.throng.run_ticks(3);
+            assert!(!scene.throng.is_alive(scene.boss));
+            assert!(scene.members().is_empty());
+            scene.throng.resize_pool(scene.pool, 9);
+            scene.throng.tell(scene.desk, Order::Route(1));
+            scene.throng.run_ticks(2);
+            assert!(scene.members().is_empty(), "nobody makes them");
+            assert_eq!(scene.throng.state(scene.desk).unwrap().1, 1);
+            let stats = scene.throng.stats();
+            assert!(stats.mail.is_balanced() && stats.actors == 1, "{stats:?}");
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_a_pool_is_refused() {
+        let mut scene = scene(ThrongOptions::new().threads(1), 1, RestartPolicy::Permanent);
+        let throng = &mut scene.throng;
+        let error = throng.spawn_pool_under::<Desk>(scene.boss, 1).unwrap_err();
+        assert!(matches!(&error, ChildError::Spec(SpecError::ActorType { child, .. }) if &**child == "worker"), "{error}");
+        let plain = throng.start_tree(Supervisor::one_for_one("plain")).unwrap();
+        assert_eq!(throng.spawn_pool_under::<Worker>(plain, 1).unwrap_err(), ChildError::BadCombination);
+        throng.stop_tree(plain, throng::ExitReason::Shutdown);
+        throng.tick();
+        assert_eq!(throng.spawn_pool_under::<Worker>(plain, 1).unwrap_err(), ChildError::NoProc);
+    }
+
+    #[test]
+    fn it_is_the_same_on_any_number_of_threads() {
+        let run = |options: ThrongOptions| {
+            let Scene { mut throng, pool, desk, .. } = scene(options.seed(4), 40, RestartPolicy::Transient);
+            (0..8_u64)
+                .map(|tick| {
+                    throng.tell_many((0..2_000).map(|n| (desk, Order::Route(n))));
+                    let members = throng.pool_members(pool);
+                    if let [first, second, ..] = members[..] {
+                        throng.tell(first, Work::Fail);
+                        throng.tell(second, Work::Stop);
+                        // In tick 5 the supervisor gives up.
+                        members.iter().for_each(|&member| {
+                            if tick == 5 {
+                                throng.tell(member, Work::Fail)
+                            }
+                        });
+                    }
+                    throng.tell(desk, Order::Resize(pool, 40 + 3 * (tick as usize % 3)));
+                    throng.tick();
+                    (throng.digest(), throng.pool_members(pool).len())
+                })
+                .collect::<Vec<_>>()
+        };
+        let one = run(ThrongOptions::new().threads(1));
+        assert!(one.iter().any(|&(_, members)| members == 46), "{one:?}");
+        for options in [ThrongOptions::new().threads(2).share_always(true), ThrongOptions::new().threads(8).share_always(true)] {
+            assert_eq!(run(options), one);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use throng::{ActorFailure, Failure, Undelivered};
 const HANGS: Duration = Duration::from_secs(100);
 
 /// Slots in a block of actors: more actors than this are worked in several blocks.
-pub(crate) const BLOCK: usize = 1 << 13;
+pub(crate) const BLOCK: usize = 1 << 14;
 
 /// Runs a body at 1, 2 and 8 threads, with passes cut by size, always and never.
 pub(crate) fn everywhere(body: impl Fn(ThrongOptions) + Send + Sync + 'static) {

@@ -161,3 +161,127 @@ fn ticks_are_the_same_on_any_number_of_threads() {
         assert_eq!(run(ThrongOptions::new().threads(threads).share_always(true)), want, "{threads} threads");
     }
 }
+
+/// An actor that ticks when it is told to.
+#[derive(Component, Hash)]
+struct Sleeper {
+    ticks: u64,
+    heard: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Wake,
+    Sleep,
+    /// Wakes and fails, so that it goes on sleeping.
+    WakeAndFail,
+    Stop,
+    Heard,
+}
+
+impl Actor for Sleeper {
+    type Msg = Call;
+    type Params = ();
+
+    fn handle(&mut self, call: Call, cx: &Context<'_, Self>) -> Handled {
+        match call {
+            Call::Wake => cx.set_ticking(true),
+            Call::Sleep => cx.set_ticking(false),
+            Call::WakeAndFail => {
+                cx.set_ticking(true);
+                return Err(ActorFailure::msg("as told"));
+            }
+            Call::Stop => {
+                cx.set_ticking(true);
+                cx.stop_self();
+            }
+            Call::Heard => self.heard += 1,
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, cx: &Context<'_, Self>) -> Handled {
+        self.ticks += 1;
+        cx.tell(cx.me(), Call::Heard);
+        Ok(())
+    }
+}
+
+fn sleepers(options: ThrongOptions, n: usize) -> (Throng, Vec<ActorRef<Sleeper>>) {
+    let mut throng = Throng::new(options);
+
+    throng
+        .register_with(ActorConfig::new().fresh(|_| Sleeper { ticks: 0, heard: 0 }).restart(RestartIntensity::UNLIMITED).digest())
+        .unwrap();
+    let all = throng.spawn_many((0..n).map(|_| Sleeper { ticks: 0, heard: 0 })).to_vec();
+    (throng, all)
+}
+
+fn ticks_of(throng: &mut Throng, actor: ActorRef<Sleeper>) -> u64 {
+    throng.state(actor).unwrap().ticks
+}
+
+#[test]
+fn only_those_tick_that_said_so() {
+    everywhere(|options| {
+        let (mut throng, all) = sleepers(options, 2 * BLOCK + 70);
+        let (first, second, last) = (all[3], all[BLOCK + 64], all[2 * BLOCK + 69]);
+        for actor in [first, last, first] {
+            throng.tell(actor, Call::Wake);
+        }
+        throng.set_ticking(second, true);
+        throng.run_ticks(4);
+        assert_eq!([first, second, last].map(|actor| ticks_of(&mut throng, actor)), [3, 4, 3]);
+        throng.tell(first, Call::Sleep);
+        throng.set_ticking(last, false);
+        throng.run_ticks(2);
+        // It ticks before its mail.
+        assert_eq!([first, second, last].map(|actor| ticks_of(&mut throng, actor)), [4, 6, 3]);
+        assert_eq!(all.iter().map(|&actor| ticks_of(&mut throng, actor)).sum::<u64>(), 13);
+        assert_eq!(all.iter().map(|&actor| throng.state(actor).unwrap().heard).sum::<u64>(), 13);
+        assert!(mail(&mut throng).is_balanced());
+    });
+}
+
+#[test]
+fn who_fails_or_stops_ticks_no_more() {
+    everywhere(|options| {
+        let (mut throng, all) = sleepers(options, 3);
+        throng.tell(all[0], Call::WakeAndFail);
+        throng.tell(all[1], Call::Stop);
+        throng.tell(all[2], Call::Wake);
+        throng.run_ticks(2);
+        assert_eq!((ticks_of(&mut throng, all[0]), ticks_of(&mut throng, all[2])), (0, 1));
+        // A restart ends it, and so does a stop: the next in that slot sleeps.
+        throng.tell(all[2], Call::WakeAndFail);
+        throng.run_ticks(3);
+        assert_eq!(ticks_of(&mut throng, all[2]), 0);
+        throng.set_ticking(all[0], true);
+        throng.stop(all[0]);
+        throng.set_ticking(all[0], true);
+        let heirs: Vec<_> = throng.spawn_many((0..3).map(|_| Sleeper { ticks: 0, heard: 0 })).to_vec();
+        assert!(heirs.iter().any(|heir| heir.id().slot() == all[0].id().slot()), "a slot is used again");
+        throng.run_ticks(2);
+        assert!(heirs.iter().all(|&heir| ticks_of(&mut throng, heir) == 0));
+    });
+}
+
+#[test]
+fn sleeping_and_waking_are_the_same_on_any_number_of_threads() {
+    let run = |options: ThrongOptions| {
+        let (mut throng, all) = sleepers(options, 3 * BLOCK + 9);
+        let calls = [Call::Wake, Call::Sleep, Call::Wake, Call::WakeAndFail, Call::Wake, Call::Stop];
+        (0..6)
+            .map(|round| {
+                let told = all.iter().enumerate().filter(|(n, _)| (n * 7 + round) % 11 == 0);
+                throng.tell_many(told.map(|(n, &actor)| (actor, calls[(n + round) % calls.len()])));
+                throng.tick();
+                throng.digest()
+            })
+            .collect::<Vec<u64>>()
+    };
+    let want = run(ThrongOptions::new().threads(1));
+    for threads in [2, 8] {
+        assert_eq!(run(ThrongOptions::new().threads(threads).share_always(true)), want, "{threads} threads");
+    }
+}

@@ -79,7 +79,7 @@ pub fn run(text: &str, script: &Value, folder: &Path) -> Fate {
         Err(error) => return Fate::Failed(error.to_string()),
     };
     let native = document.clone().data_model(DataModel::Native);
-    match define::<Pure>(&native, folder, 1) {
+    match define(&native, bindings(folder).children(Instance), UNIT_TICKS) {
         Ok(_) => run_as(&native, script, folder),
         Err(reason) => run_beyond(document, script, folder, reason),
     }
@@ -101,33 +101,39 @@ fn run_beyond(document: ScxmlDocument, script: &Value, folder: &Path, reason: St
 }
 
 fn run_as(document: &ScxmlDocument, script: &Value, folder: &Path) -> Fate {
-    let defined = define::<Pure>(document, folder, 1).and_then(|pure| Ok((pure, define(document, folder, UNIT_TICKS)?)));
-    let (pure, actor) = match defined {
-        Ok(defined) => defined,
+    let actor = match define(document, bindings(folder).children(Instance), UNIT_TICKS) {
+        Ok(actor) => actor,
         Err(reason) => return Fate::NotApplicable(reason),
     };
+    // The last states are leaves: history states are never active.
+    let leaves = Leaves::of(document);
     let played = Script::read(script, document).and_then(|script| {
-        let chart = pure.build().map_err(|error| error.to_string())?;
-        // The last states are leaves: history states are never active.
-        let leaves = Leaves::of(document);
-        let session = Session::start(Arc::new(chart), Instance(document.session())).map_err(|error| format!("at start: {error}"))?;
-        script.play(session, &leaves)?;
+        // Children are actors: what invokes them runs as an actor only.
+        if !document.invokes() {
+            let chart = define::<Pure>(document, bindings(folder), 1)?.build().map_err(|error| error.to_string())?;
+            let session = Session::start(Arc::new(chart), Instance(document.session())).map_err(|error| format!("at start: {error}"))?;
+            script.play(session, &leaves)?;
+        }
         let actor = Alone::start(actor, Instance(document.session())).and_then(|actor| script.play(actor, &leaves));
         actor.map_err(|difference| format!("as an actor: {difference}"))
     });
     played.map_or_else(Fate::Failed, |()| Fate::Passed)
 }
 
+/// Files that a document names are those of its folder.
+fn bindings<M: Model>(folder: &Path) -> ScxmlBindings<M> {
+    let folder = folder.to_owned();
+    ScxmlBindings::new().sources(move |uri| {
+        let path = folder.join(uri.strip_prefix("file:").unwrap_or(uri));
+        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    })
+}
+
 /// The chart, or all that keeps the document from becoming one, in a line.
-fn define<M>(document: &ScxmlDocument, folder: &Path, ms_ticks: u64) -> Result<Definition<M>, String>
+fn define<M>(document: &ScxmlDocument, bindings: ScxmlBindings<M>, ms_ticks: u64) -> Result<Definition<M>, String>
 where
     M: Model<State = StateId, Event = ScxmlEvent, Context = Instance>,
 {
-    let folder = folder.to_owned();
-    let bindings = ScxmlBindings::new().sources(move |uri| {
-        let path = folder.join(uri.strip_prefix("file:").unwrap_or(uri));
-        std::fs::read_to_string(path).map_err(|error| error.to_string())
-    });
     let problems = |error: throng::statechart::ScxmlError| {
         let line = |problem: &throng::statechart::ScxmlProblem| problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         error.problems.iter().map(line).collect::<Vec<_>>().join("; ")

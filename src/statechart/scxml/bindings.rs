@@ -5,6 +5,7 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use super::super::model::{Model, Step};
+use super::invoke::Family;
 use super::value::ScxmlValue;
 
 /// What `send` gives to a processor of events.
@@ -29,10 +30,10 @@ type Attributes = BTreeMap<String, String>;
 pub(super) type ActionFn<M> = dyn Fn(&mut <M as Model>::Context, &Attributes, &mut Step<'_, M>) -> Result<(), String> + Send + Sync;
 pub(super) type ProcessorFn<M> = dyn Fn(&mut <M as Model>::Context, ScxmlMessage<'_>, &mut Step<'_, M>) -> Result<(), String> + Send + Sync;
 pub(super) type LogFn<M> = dyn Fn(&<M as Model>::Context, &str, &ScxmlValue) + Send + Sync;
-type SourceFn = dyn Fn(&str) -> Result<String, String>;
+type SourceFn = dyn Fn(&str) -> Result<String, String> + Send + Sync;
 
-/// What a document reaches outside of itself: custom actions, processors of events, its log, and files. A name bound twice
-/// means what it was bound to last.
+/// What a document reaches outside of itself: custom actions, processors of events, its log, files, and what it invokes, for
+/// which all that is bound here is bound, too. A name bound twice means what it was bound to last.
 ///
 /// # Examples
 ///
@@ -73,14 +74,15 @@ pub struct ScxmlBindings<M: Model> {
     pub(super) actions: BTreeMap<String, Arc<ActionFn<M>>>,
     pub(super) processors: BTreeMap<String, Arc<ProcessorFn<M>>>,
     pub(super) log: Option<Arc<LogFn<M>>>,
-    sources: Option<Box<SourceFn>>,
+    pub(super) family: Option<Arc<dyn Family<M>>>,
+    sources: Option<Arc<SourceFn>>,
 }
 
 impl<M: Model> ScxmlBindings<M> {
     /// Nothing bound.
     #[must_use]
     pub fn new() -> Self {
-        Self { actions: BTreeMap::new(), processors: BTreeMap::new(), log: None, sources: None }
+        Self { actions: BTreeMap::new(), processors: BTreeMap::new(), log: None, family: None, sources: None }
     }
 
     /// Binds a custom action: an element of this local name, in a namespace other than SCXML's, among executable content. It
@@ -116,15 +118,36 @@ impl<M: Model> ScxmlBindings<M> {
         self
     }
 
-    /// Binds what reads the text behind a `src`, while the document is read.
+    /// Binds what gives the text behind a `src`: a file, or whatever the name stands for. Without it there are no files.
+    ///
+    /// It is called while the document is read, and for `invoke` with a `srcexpr` by the actor that invokes: then it must
+    /// give the same for the same name at all times, or runs differ. An error there raises `error.communication`.
     #[must_use]
-    pub fn sources(mut self, read: impl Fn(&str) -> Result<String, String> + 'static) -> Self {
-        self.sources = Some(Box::new(read));
+    pub fn sources(mut self, read: impl Fn(&str) -> Result<String, String> + Send + Sync + 'static) -> Self {
+        self.sources = Some(Arc::new(read));
+        self
+    }
+
+    /// Binds who spawns, reaches and stops what documents invoke.
+    pub(crate) fn family(mut self, family: impl Family<M> + 'static) -> Self {
+        self.family = Some(Arc::new(family));
         self
     }
 
     pub(super) fn source(&self, uri: &str) -> Option<Result<String, String>> {
         self.sources.as_ref().map(|read| read(uri))
+    }
+}
+
+impl<M: Model> Clone for ScxmlBindings<M> {
+    fn clone(&self) -> Self {
+        Self {
+            actions: self.actions.clone(),
+            processors: self.processors.clone(),
+            log: self.log.clone(),
+            family: self.family.clone(),
+            sources: self.sources.clone(),
+        }
     }
 }
 

@@ -12,10 +12,11 @@ use super::super::chart::Chart;
 use super::super::model::{EventNames, Model, Step, Trigger};
 use super::super::set::StateSet;
 use super::super::state_id::StateId;
-use super::bindings::{ActionFn, LogFn, ProcessorFn, ScxmlMessage};
-use super::event::{ScxmlEvent, ScxmlEventType};
+use super::bindings::{ActionFn, ScxmlMessage};
+use super::event::{Child, ScxmlEvent, ScxmlEventType};
 use super::expression::{Expression, Location, Scope};
-use super::session::{PROCESSOR, ScxmlSession};
+use super::program::Frame;
+use super::session::{Invocation, PROCESSOR, ScxmlSession};
 use super::value::ScxmlValue;
 
 /// The error event for what cannot be evaluated or done.
@@ -96,10 +97,17 @@ pub(super) struct Payload {
 /// What all content of a document shares.
 pub(super) struct Shared<M: Model> {
     pub(super) names: Arc<EventNames>,
+    /// The names by which the document's parent knows events, if it has one.
+    pub(super) parent_names: Option<Arc<EventNames>>,
     pub(super) states: Arc<[StateId]>,
-    pub(super) processors: BTreeMap<String, Arc<ProcessorFn<M>>>,
-    pub(super) log: Option<Arc<LogFn<M>>>,
-    pub(super) ms_ticks: u64,
+    pub(super) frame: Frame<M>,
+}
+
+/// Whom an event can be sent to, beside the session itself.
+enum Relative {
+    Parent,
+    /// By its place among the invocations.
+    Child(usize),
 }
 
 impl<M: Model> Shared<M> {
@@ -146,11 +154,11 @@ where
         }
     }
 
-    fn session(&mut self) -> &mut ScxmlSession {
+    pub(super) fn session(&mut self) -> &mut ScxmlSession {
         self.context.as_mut()
     }
 
-    fn execution(&self, reason: &str) -> Fault {
+    pub(super) fn execution(&self, reason: &str) -> Fault {
         self.shared.error(EXECUTION, reason)
     }
 
@@ -166,12 +174,12 @@ where
         })
     }
 
-    fn value(&self, expression: &Expression) -> Result<ScxmlValue, Fault> {
+    pub(super) fn value(&self, expression: &Expression) -> Result<ScxmlValue, Fault> {
         self.with_scope(|scope| expression.value(scope)).map_err(|reason| self.execution(&reason))
     }
 
     /// The value as text, as attributes are.
-    fn text(&self, expression: &Expression) -> Result<Arc<str>, Fault> {
+    pub(super) fn text(&self, expression: &Expression) -> Result<Arc<str>, Fault> {
         Ok(match self.value(expression)? {
             ScxmlValue::Text(text) => text,
             other => other.to_string().into(),
@@ -183,7 +191,7 @@ where
     }
 
     /// Raises an error that does not end the block.
-    fn tell(&mut self, fault: Fault, place: &Place) {
+    pub(super) fn tell(&mut self, fault: Fault, place: &Place) {
         self.step.raise(place.mark(fault));
     }
 
@@ -204,7 +212,7 @@ where
             Act::ForEach(each) => self.for_each(each)?,
             Act::Log(label, expression) => {
                 let value = expression.as_ref().map_or(Ok(ScxmlValue::Undefined), |expression| self.value(expression))?;
-                match &self.shared.log {
+                match &self.shared.frame.bindings.log {
                     Some(log) => log(self.context, label, &value),
                     None => tracing::debug!(chart = self.step.chart.name(), label, %value, "log"),
                 }
@@ -225,7 +233,7 @@ where
         Ok(())
     }
 
-    fn assign(&mut self, location: &Location, value: ScxmlValue) -> Result<(), Fault> {
+    pub(super) fn assign(&mut self, location: &Location, value: ScxmlValue) -> Result<(), Fault> {
         match location {
             Location::Variable(at) => {
                 self.session().set_declared(*at, value);
@@ -293,7 +301,7 @@ where
         self.session().set(name, value);
     }
 
-    fn payload(&mut self, payload: &Payload, place: &Place) -> Result<ScxmlValue, Fault> {
+    pub(super) fn payload(&mut self, payload: &Payload, place: &Place) -> Result<ScxmlValue, Fault> {
         if let Some(content) = &payload.content {
             return self.value(content);
         }
@@ -313,7 +321,7 @@ where
     fn send(&mut self, send: &Send, place: &Place) -> Result<(), Fault> {
         let id = match &send.id_location {
             Some(location) => {
-                let id = self.session().next_id();
+                let id = self.session().next_id("send");
                 self.assign(location, id.clone().into())?;
                 Some(id)
             }
@@ -330,7 +338,7 @@ where
         let (name, target, kind) = (text(self, &send.event)?, text(self, &send.target)?, text(self, &send.kind)?);
         let delay = text(self, &send.delay)?;
         let ms = delay.as_deref().map_or(Some(0), milliseconds);
-        let ticks = ms.ok_or_else(|| self.execution("a delay is a number with `s` or `ms`"))?.saturating_mul(self.shared.ms_ticks);
+        let ticks = ms.ok_or_else(|| self.execution("a delay is a number with `s` or `ms`"))?.saturating_mul(self.shared.frame.ms_ticks);
         let data = self.payload(&send.payload, place)?;
         let name = name.as_deref().unwrap_or_default();
         let kind = kind.as_deref().filter(|kind| *kind != "scxml").unwrap_or(PROCESSOR);
@@ -343,8 +351,13 @@ where
             (PROCESSOR, Some("#_internal")) => self.step.raise(event(ScxmlEventType::Internal)),
             (PROCESSOR, None) => self.send_to_self(event(ScxmlEventType::External), &own, id, ticks),
             (PROCESSOR, Some(target)) if target == own => self.send_to_self(event(ScxmlEventType::External), &own, id, ticks),
+            (PROCESSOR, Some(target)) if self.relative(target).is_some() => {
+                let event = event(ScxmlEventType::External).with_origin(&*own, PROCESSOR);
+                let event = id.map_or(event.clone(), |id| event.with_send_id(id));
+                self.send_to_relative(event, target, ticks)?;
+            }
             (kind, target) => {
-                let Some(processor) = self.shared.processors.get(kind) else { return Err(self.unreachable(kind, target)) };
+                let Some(processor) = self.shared.frame.bindings.processors.get(kind) else { return Err(self.unreachable(kind, target)) };
                 let message = ScxmlMessage { event: name, data, target, send_id: id.as_deref(), delay_ticks: ticks };
                 let sent = processor(self.context, message, self.step);
                 sent.map_err(|reason| self.shared.error(COMMUNICATION, &reason))?;
@@ -359,6 +372,56 @@ where
         match id {
             Some(id) => self.step.raise_sent(id.clone(), ticks, event.with_send_id(id)),
             None => self.step.raise_after(ticks, event),
+        }
+    }
+
+    /// The parent or a child behind a target.
+    fn relative(&self, target: &str) -> Option<Relative> {
+        let session = self.context.as_ref();
+        if session.parent.as_ref().is_some_and(|parent| target == "#_parent" || *parent.location == *target) {
+            return Some(Relative::Parent);
+        }
+        let is = |child: &Invocation| *child.location == *target || target.strip_prefix("#_") == Some(&*child.id);
+        session.invocations.iter().position(is).map(Relative::Child)
+    }
+
+    /// At once, or after its delay, which ends with this session.
+    fn send_to_relative(&mut self, event: ScxmlEvent, target: &str, ticks: u64) -> Result<(), Fault> {
+        if ticks == 0 {
+            return self.deliver(&event, target);
+        }
+        let id = event.send_id();
+        let event = event.with_target(target.into());
+        match id {
+            Some(id) => self.step.raise_sent(id, ticks, event),
+            None => self.step.raise_after(ticks, event),
+        }
+        Ok(())
+    }
+
+    /// Delivers an event to the parent or a child.
+    pub(super) fn deliver(&mut self, event: &ScxmlEvent, target: &str) -> Result<(), Fault> {
+        let shared = self.shared;
+        let (Some(relative), Some(family)) = (self.relative(target), &shared.frame.bindings.family) else {
+            return Err(self.unreachable(PROCESSOR, Some(target)));
+        };
+        match (relative, &shared.parent_names) {
+            (Relative::Child(at), _) => {
+                let child = &self.context.as_ref().invocations[at];
+                family.tell(child.actor, event.renamed(&shared.names, &child.names), self.step);
+            }
+            (Relative::Parent, Some(names)) => self.tell_parent(event.renamed(&shared.names, names), false),
+            (Relative::Parent, None) => return Err(self.unreachable(PROCESSOR, Some(target))),
+        }
+        Ok(())
+    }
+
+    /// Tells the parent an event that is named as it knows it.
+    pub(super) fn tell_parent(&mut self, event: ScxmlEvent, done: bool) {
+        if let (Some(parent), Some(family)) = (&self.context.as_ref().parent, &self.shared.frame.bindings.family) {
+            let child = Child { id: family.me(self.step), done };
+            let event = event.with_invoke_id(parent.invoke_id.clone()).with_child(Some(child));
+            family.tell(parent.actor, event, self.step);
         }
     }
 

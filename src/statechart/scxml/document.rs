@@ -1,28 +1,27 @@
 //! A document: what it is called, what it declares, and how it becomes a chart.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::chart::Chart;
-use super::super::definition::{Definition, Semantics};
-use super::super::model::{EventNames, Model};
+use super::super::definition::Definition;
+use super::super::model::Model;
 use super::super::state_id::StateId;
 use super::bindings::ScxmlBindings;
-use super::content::{COMMUNICATION, EXECUTION, Shared};
 use super::event::{ScxmlEvent, ScxmlEventType};
 use super::expression::DataModel;
 use super::problem::{ScxmlError, ScxmlProblem};
-use super::reader::Reader;
+use super::program::{self, Frame, Outline, Settings, Text};
 use super::session::ScxmlSession;
-use super::writer::{Writer, plain};
 use super::xml;
 
 /// A chart as W3C SCXML writes it in XML.
 ///
 /// Read are states of all kinds, transitions, `initial`, history with content, `onentry`, `onexit`, `donedata`,
 /// `datamodel` with early and late binding, and as executable content `raise`, `send`, `cancel`, `assign`, `if`, `foreach`,
-/// `log`, `script`, and elements of other namespaces, which [`ScxmlBindings`] ties to functions. `invoke` is an error: the
-/// children of an actor are spawned in Rust. The chart follows [`Semantics::Scxml`].
+/// `log`, `script`, and elements of other namespaces, which [`ScxmlBindings`] ties to functions. The chart follows
+/// [`Semantics::Scxml`](super::super::Semantics::Scxml).
+///
+/// `invoke` is for charts that are actors: `ScxmlBindings::children` lets it spawn sessions of other documents, which stand in
+/// its `content` or are read from its `src`. XML as data is text.
 ///
 /// # Examples
 ///
@@ -88,14 +87,8 @@ use super::xml;
 #[derive(Clone, Debug)]
 pub struct ScxmlDocument {
     text: Arc<str>,
-    name: Arc<str>,
-    declared: Vec<Arc<str>>,
-    states: Arc<[StateId]>,
-    histories: BTreeSet<Arc<str>>,
-    leaves: Vec<StateId>,
-    names: Arc<EventNames>,
-    data_model: Option<DataModel>,
-    lenient: bool,
+    outline: Outline,
+    settings: Settings,
 }
 
 impl ScxmlDocument {
@@ -106,39 +99,8 @@ impl ScxmlDocument {
     /// It is no XML, or no SCXML.
     pub fn parse(text: &str) -> Result<Self, ScxmlError> {
         let document = xml::parse(text).map_err(|problem| ScxmlError { problems: vec![problem] })?;
-        let root = document.root_element();
-        let lines = xml::Lines::new(text);
-        let id = |state| lines.id(state);
-        let elements = || root.descendants().filter(|element| xml::name(*element).is_some());
-        let called = |name: &'static str| elements().filter(move |element| xml::name(*element) == Some(name));
-        let attributes =
-            |element: &'static str, attribute: &'static str| called(element).filter_map(move |element| element.attribute(attribute));
-        let mut declared: Vec<Arc<str>> = Vec::new();
-        // What `foreach` names is declared by it.
-        let variables = attributes("data", "id").chain(attributes("foreach", "item")).chain(attributes("foreach", "index"));
-        for variable in variables.filter(|name| is_name(name)) {
-            if !declared.iter().any(|known| **known == *variable) {
-                declared.push(variable.into());
-            }
-        }
-        let mut names = EventNames::default();
-        let descriptors = attributes("transition", "event").flat_map(str::split_whitespace).map(plain).filter(|name| *name != "*");
-        let events = attributes("raise", "event").chain(attributes("send", "event"));
-        for name in [EXECUTION, COMMUNICATION].into_iter().chain(descriptors).chain(events) {
-            names.id(name);
-        }
-        ScxmlEvent::reserve(&mut names);
-        Ok(Self {
-            text: text.into(),
-            name: root.attribute("name").unwrap_or("scxml").into(),
-            declared,
-            states: elements().filter(|element| xml::is_state(*element)).map(|state| StateId::from(id(state))).collect(),
-            histories: called("history").map(id).collect(),
-            leaves: elements().filter(|element| xml::is_leaf(*element)).map(|state| StateId::from(id(state))).collect(),
-            names: Arc::new(names),
-            data_model: None,
-            lenient: false,
-        })
+        let outline = Outline::of(document.root_element(), &xml::Lines::new(text));
+        Ok(Self { text: text.into(), outline, settings: Settings::default() })
     }
 
     /// Chooses the language of expressions, whatever the document's `datamodel` says.
@@ -148,7 +110,7 @@ impl ScxmlDocument {
     /// under [`DataModel::Native`], and runs faster there.
     #[must_use]
     pub fn data_model(mut self, data_model: DataModel) -> Self {
-        self.data_model = Some(data_model);
+        self.settings.data_model = Some(data_model);
         self
     }
 
@@ -156,48 +118,54 @@ impl ScxmlDocument {
     /// `error.execution` or `error.communication`, as W3C lets a processor choose.
     #[must_use]
     pub fn lenient(mut self) -> Self {
-        self.lenient = true;
+        self.settings.lenient = true;
         self
     }
 
     /// How many states there are, the root and history states included: what [`Model::Set`] must hold.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.states.len() + 1
+        self.outline.states.len() + 1
     }
 
     /// The states in document order.
     pub fn states(&self) -> impl Iterator<Item = &StateId> {
-        self.states.iter()
+        self.outline.states.iter()
     }
 
     /// The states without children, history states left out: what a configuration is named by.
     pub fn leaves(&self) -> impl Iterator<Item = &StateId> {
-        self.leaves.iter()
+        self.outline.leaves.iter()
+    }
+
+    /// Whether it invokes other documents, which only charts that are actors can do.
+    #[must_use]
+    pub fn invokes(&self) -> bool {
+        self.outline.invokes
     }
 
     /// The document's name, which is that of its chart.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.outline.name
     }
 
     /// The context of a new instance. Its variables have no values yet: the chart gives them when it starts.
     #[must_use]
     pub fn session(&self) -> ScxmlSession {
-        ScxmlSession::new(self.name.clone(), &self.declared)
+        self.outline.session()
     }
 
     /// An event from outside, by name. O(number of names in the document).
     #[must_use]
     pub fn event(&self, name: &str) -> ScxmlEvent {
-        ScxmlEvent::named(&self.names, name, ScxmlEventType::External)
+        ScxmlEvent::named(&self.outline.names, name, ScxmlEventType::External)
     }
 
     /// The name of an event of this document.
     #[must_use]
     pub fn event_name<'a>(&'a self, event: &'a ScxmlEvent) -> &'a str {
-        event.name(&self.names)
+        event.name(&self.outline.names)
     }
 
     /// Writes the chart down, with so many ticks for a millisecond. States that cannot be reached and the like pass, as
@@ -210,50 +178,12 @@ impl ScxmlDocument {
     where
         M: Model<State = StateId, Event = ScxmlEvent, Context: AsRef<ScxmlSession> + AsMut<ScxmlSession>>,
     {
+        let frame = Frame { bindings: bindings.clone(), ms_ticks, settings: self.settings };
         let document = xml::parse(&self.text).map_err(|problem| ScxmlError { problems: vec![problem] })?;
-        let root = document.root_element();
-        let lines = xml::Lines::new(&self.text);
-        let language = self.language(root, &lines).map_err(|problem| ScxmlError { problems: vec![problem] })?;
-        let shared = Arc::new(Shared {
-            names: self.names.clone(),
-            states: self.states.clone(),
-            processors: bindings.processors.clone(),
-            log: bindings.log.clone(),
-            ms_ticks,
-        });
-        let reader = Reader { bindings, lines, language, declared: &self.declared, lenient: self.lenient, problems: Vec::new() };
-        let late = root.attribute("binding") == Some("late");
-        let mut writer = Writer { reader, shared, histories: self.histories.clone(), late };
-        let definition = Chart::<M>::define(&self.name, |state| writer.root(root, state));
-        let mut problems = writer.reader.problems;
-        if problems.is_empty() {
-            return Ok(definition.event_names((*self.names).clone()).semantics(Semantics::Scxml).lenient());
-        }
-        problems.sort_by_key(ScxmlProblem::line);
-        Err(ScxmlError { problems })
+        let text = Text { lines: &xml::Lines::new(&self.text), sources: &[] };
+        program::write(document.root_element(), &self.outline, text, &frame, None).map_err(|mut problems| {
+            problems.sort_by_key(ScxmlProblem::line);
+            ScxmlError { problems }
+        })
     }
-
-    fn language(&self, root: xml::Element<'_>, lines: &xml::Lines<'_>) -> Result<DataModel, ScxmlProblem> {
-        let wrong = |what: String| Err(ScxmlProblem::Wrong { line: lines.line_of(root, "datamodel"), what });
-        match (self.data_model, root.attribute("datamodel")) {
-            (Some(chosen), _) => Ok(chosen),
-            (None, None | Some("native")) => Ok(DataModel::Native),
-            (None, Some("null")) => Ok(DataModel::Null),
-            #[cfg(feature = "scxml-ecmascript")]
-            (None, Some("ecmascript")) => Ok(DataModel::Ecmascript),
-            #[cfg(not(feature = "scxml-ecmascript"))]
-            (None, Some("ecmascript")) => wrong(
-                "the data model `ecmascript` needs the feature `scxml-ecmascript`; if the document uses plain expressions only, choose \
-                 `DataModel::Native`"
-                    .to_owned(),
-            ),
-            (None, Some(other)) => wrong(format!("there is no data model `{other}`: choose one with `ScxmlDocument::data_model`")),
-        }
-    }
-}
-
-/// Whether a text is the name of a variable.
-fn is_name(text: &str) -> bool {
-    let part = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
-    text.chars().all(part) && text.chars().next().is_some_and(|first| !first.is_ascii_digit())
 }

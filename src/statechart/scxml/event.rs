@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::model::{ChartEvent, EventId, EventNames, Trigger};
 use super::value::ScxmlValue;
+use crate::id::ActorId;
 
 /// The name under which a chart gets events whose names it does not know.
 const OTHER: &str = "(other)";
@@ -47,6 +48,25 @@ struct Detail {
     origin: Option<Arc<str>>,
     origin_type: Option<Arc<str>>,
     invoke_id: Option<Arc<str>>,
+    /// The child that sent it.
+    child: Option<Child>,
+    /// Of one that waited for its delay: whom it is to be sent to.
+    target: Option<Arc<str>>,
+}
+
+/// A child as the sender of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Child {
+    pub(super) id: ActorId,
+    /// It says that it is done.
+    pub(super) done: bool,
+}
+
+/// A round of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Instant {
+    pub(crate) tick: u64,
+    pub(crate) round: u32,
 }
 
 impl ChartEvent for ScxmlEvent {
@@ -73,6 +93,51 @@ impl ScxmlEvent {
                 Self { kind, source, detail: Some(Box::new(Detail { name: Some(name.into()), ..Detail::default() })) }
             }
         }
+    }
+
+    /// The event as another document knows it.
+    pub(super) fn renamed(&self, from: &EventNames, to: &EventNames) -> Self {
+        let mut event = Self::named(to, self.name(from), self.source);
+        if let Some(detail) = &self.detail {
+            let name = event.detail.take().and_then(|detail| detail.name);
+            event.detail = Some(Box::new(Detail { name, ..(**detail).clone() }));
+        }
+        event
+    }
+
+    /// Says which child sent it, or that none did.
+    pub(super) fn with_child(mut self, child: Option<Child>) -> Self {
+        if child.is_some() || self.detail.is_some() {
+            self.detail().child = child;
+        }
+        self
+    }
+
+    /// The child that sent it.
+    pub(super) fn child(&self) -> Option<Child> {
+        self.detail.as_ref()?.child
+    }
+
+    /// Says whom it is to be sent to when its delay is over.
+    pub(super) fn with_target(mut self, target: Arc<str>) -> Self {
+        self.detail().target = Some(target);
+        self
+    }
+
+    /// Splits it from whom it is to be sent to.
+    pub(super) fn take_target(mut self) -> (Self, Option<Arc<str>>) {
+        let target = self.detail.as_mut().and_then(|detail| detail.target.take());
+        (self, target)
+    }
+
+    /// Whether its delay is over, and it is to be sent.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.target.is_some())
+    }
+
+    /// The `send` that it is of.
+    pub(super) fn send_id(&self) -> Option<Arc<str>> {
+        self.detail.as_ref()?.send_id.clone()
     }
 
     /// Adds the name for events of unknown names.

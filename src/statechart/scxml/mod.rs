@@ -4,7 +4,8 @@
 //!
 //! A document becomes a chart whose actions are its executable content, and whose context holds its variables. The files, from
 //! what users hold to what runs: `document`, `bindings`, `problem`; `xml` (the text), `writer` (states and transitions),
-//! `reader` (executable content); `content` (carries it out), `session` and `event` (what is kept and sent), `value`;
+//! `reader` (executable content), `program` (all of it, ready to run); `content` (carries it out), `invoke` (children),
+//! `session` and `event` (what is kept and sent), `value`;
 //! `expression` (any language), `native` and `ecmascript` (each one).
 //!
 //! # Invariants
@@ -23,8 +24,10 @@ mod document;
 mod ecmascript;
 mod event;
 mod expression;
+mod invoke;
 mod native;
 mod problem;
+mod program;
 mod reader;
 mod session;
 mod value;
@@ -33,8 +36,10 @@ mod xml;
 
 pub use bindings::{ScxmlBindings, ScxmlMessage};
 pub use document::ScxmlDocument;
+pub(crate) use event::Instant;
 pub use event::{ScxmlEvent, ScxmlEventType};
 pub use expression::DataModel;
+pub(crate) use invoke::Family;
 pub use problem::{ScxmlError, ScxmlProblem};
 pub use session::ScxmlSession;
 pub use value::{ScxmlNumber, ScxmlValue};

@@ -14,7 +14,7 @@ use super::xml::{self, Element, Lines};
 /// Reads content, and gathers what is wrong.
 pub(super) struct Reader<'a, M: Model> {
     pub(super) bindings: &'a ScxmlBindings<M>,
-    pub(super) lines: Lines<'a>,
+    pub(super) lines: &'a Lines<'a>,
     pub(super) language: DataModel,
     pub(super) declared: &'a [Arc<str>],
     /// What cannot be read or reached becomes an error when it is carried out.
@@ -32,7 +32,7 @@ impl<M: Model> Reader<'_, M> {
     }
 
     /// Tells of a name once.
-    fn unbound(&mut self, line: u32, kind: &'static str, name: &str) {
+    pub(super) fn unbound(&mut self, line: u32, kind: &'static str, name: &str) {
         let known = |problem: &ScxmlProblem| matches!(problem, ScxmlProblem::Unbound { kind: k, name: n, .. } if *k == kind && n == name);
         if !self.problems.iter().any(known) {
             self.problems.push(ScxmlProblem::Unbound { line, kind, name: name.to_owned() });
@@ -54,18 +54,18 @@ impl<M: Model> Reader<'_, M> {
         self.or_broken(read, text, line, Expression::Broken)
     }
 
-    fn location(&mut self, text: &str, line: u32) -> Location {
+    pub(super) fn location(&mut self, text: &str, line: u32) -> Location {
         let read = self.language.location(text, self.declared);
         self.or_broken(read, text, line, Location::Broken)
     }
 
     /// The expression in an attribute.
-    fn attribute(&mut self, element: Element<'_>, name: &str) -> Option<Expression> {
+    pub(super) fn attribute(&mut self, element: Element<'_>, name: &str) -> Option<Expression> {
         let text = element.attribute(name)?;
         Some(self.expression(text, self.lines.line_of(element, name)))
     }
 
-    fn location_in(&mut self, element: Element<'_>, name: &str) -> Option<Location> {
+    pub(super) fn location_in(&mut self, element: Element<'_>, name: &str) -> Option<Location> {
         let text = element.attribute(name)?;
         Some(self.location(text, self.lines.line_of(element, name)))
     }
@@ -79,7 +79,7 @@ impl<M: Model> Reader<'_, M> {
     }
 
     /// An attribute, or the expression in its other.
-    fn either(&mut self, element: Element<'_>, plain: &str, computed: &str) -> Option<Expression> {
+    pub(super) fn either(&mut self, element: Element<'_>, plain: &str, computed: &str) -> Option<Expression> {
         match element.attribute(plain) {
             Some(text) => Some(Expression::Native(super::native::Native::Value(text.into()))),
             None => self.attribute(element, computed),
@@ -87,7 +87,7 @@ impl<M: Model> Reader<'_, M> {
     }
 
     /// The text of the file behind `src`.
-    fn source(&mut self, element: Element<'_>, uri: &str) -> Option<String> {
+    pub(super) fn source(&mut self, element: Element<'_>, uri: &str) -> Option<String> {
         let line = self.lines.line_of(element, "src");
         match self.bindings.source(uri) {
             None => {
@@ -102,12 +102,14 @@ impl<M: Model> Reader<'_, M> {
         }
     }
 
-    /// The content in an element. Elements in it would be data in XML, which no data model here has.
-    fn content(&mut self, element: Element<'_>) -> Expression {
-        if let Some(child) = xml::elements(element).next() {
-            self.unsupported(self.lines.line(child), "XML as data", "write it as an expression");
-        }
-        let value = xml::text(element).map_or(ScxmlValue::Undefined, |text| content(&text));
+    /// The content in an element. Elements are text: no data model here has a document object model.
+    fn content(&self, element: Element<'_>) -> Expression {
+        let source: String = xml::elements(element).map(|child| self.lines.source(child)).collect();
+        let value = match xml::text(element) {
+            _ if !source.is_empty() => (&*source).into(),
+            Some(text) => content(&text),
+            None => ScxmlValue::Undefined,
+        };
         Expression::Native(super::native::Native::Value(value))
     }
 
@@ -262,26 +264,35 @@ impl<M: Model> Reader<'_, M> {
 
     /// What `namelist`, `param` and `content` give.
     pub(super) fn payload(&mut self, element: Element<'_>) -> Payload {
+        let mut payload = self.names(element);
+        for child in xml::elements(element) {
+            match xml::name(child) {
+                Some("param") => self.param(child, &mut payload),
+                Some("content") => payload.content = Some(self.given(child)),
+                _ => self.misplaced(child, "write `param` or `content`"),
+            }
+        }
+        payload
+    }
+
+    /// What `namelist` gives.
+    pub(super) fn names(&mut self, element: Element<'_>) -> Payload {
         let mut payload = Payload::default();
         for name in element.attribute("namelist").unwrap_or_default().split_whitespace() {
             payload.names.push((name.into(), self.expression(name, self.lines.line_of(element, "namelist"))));
         }
-        for child in xml::elements(element) {
-            match xml::name(child) {
-                Some("param") => {
-                    let name = child.attribute("name");
-                    let value = self.attribute(child, "expr").or_else(|| self.attribute(child, "location"));
-                    if let (Some(name), Some(value)) = (self.needed(name, child, "name"), self.needed(value, child, "expr")) {
-                        payload.params.push((name.into(), value));
-                    }
-                }
-                Some("content") => payload.content = Some(self.given(child)),
-                other => {
-                    let what = format!("the element `{}` here", other.unwrap_or(child.tag_name().name()));
-                    self.unsupported(self.lines.line(child), what, "write `param` or `content`");
-                }
-            }
-        }
         payload
+    }
+
+    pub(super) fn param(&mut self, param: Element<'_>, payload: &mut Payload) {
+        let name = param.attribute("name");
+        let value = self.attribute(param, "expr").or_else(|| self.attribute(param, "location"));
+        if let (Some(name), Some(value)) = (self.needed(name, param, "name"), self.needed(value, param, "expr")) {
+            payload.params.push((name.into(), value));
+        }
+    }
+
+    pub(super) fn misplaced(&mut self, element: Element<'_>, remedy: &'static str) {
+        self.unsupported(self.lines.line(element), format!("the element `{}` here", element.tag_name().name()), remedy);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::event::ScxmlEvent;
+use super::super::model::EventNames;
+use super::event::{Instant, ScxmlEvent};
 use super::value::ScxmlValue;
+use crate::id::ActorId;
 
 /// The type of the processor that carries events between SCXML sessions.
 pub(super) const PROCESSOR: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
@@ -17,19 +19,58 @@ pub struct ScxmlSession {
     pub(super) name: Arc<str>,
     /// Those that the document declares come first, in its order.
     variables: Vec<(Arc<str>, Option<ScxmlValue>)>,
-    /// How many ids of `send` were made up.
+    /// How many ids of `send` and `invoke` were made up.
     ids: u32,
     /// The data of the final state that was entered last.
     pub(super) output: Option<ScxmlEvent>,
+    pub(super) parent: Option<Parent>,
+    /// What active states invoke, in the order of the starts.
+    pub(super) invocations: Vec<Invocation>,
+    /// Children that were cancelled in the round of the last one, and when that was.
+    cancelled: Vec<(ActorId, Instant)>,
+    /// How many invocations lie between it and the session that nobody invoked.
+    pub(super) depth: u32,
+}
+
+/// Who invoked a session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Parent {
+    pub(super) actor: ActorId,
+    pub(super) location: Arc<str>,
+    /// What this session is called there.
+    pub(super) invoke_id: Arc<str>,
+}
+
+/// A session that was invoked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Invocation {
+    pub(super) id: Arc<str>,
+    pub(super) actor: ActorId,
+    pub(super) location: Arc<str>,
+    /// Which `invoke` of the document it is of.
+    pub(super) element: usize,
+    /// The names by which it knows events.
+    pub(super) names: Arc<EventNames>,
 }
 
 impl ScxmlSession {
     pub(super) fn new(name: Arc<str>, variables: &[Arc<str>]) -> Self {
         let variables = variables.iter().map(|name| (name.clone(), None)).collect();
-        Self { id: "session".into(), name, variables, ids: 0, output: None }
+        Self {
+            id: "session".into(),
+            name,
+            variables,
+            ids: 0,
+            output: None,
+            parent: None,
+            invocations: Vec::new(),
+            cancelled: Vec::new(),
+            depth: 0,
+        }
     }
 
-    /// Chooses its id, `_sessionid`: `send` to `#_scxml_` and this id reaches the session itself. Default: `session`.
+    /// Chooses its id, `_sessionid`: `send` to `#_scxml_` and this id reaches the session itself, from its parent and its
+    /// children, too. Default: `session`. What it invokes has this id, a dot and a number.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = id.into();
@@ -73,10 +114,22 @@ impl ScxmlSession {
         }
     }
 
-    /// An id that no `send` of this session had.
-    pub(super) fn next_id(&mut self) -> Arc<str> {
+    /// An id that nothing in this session had: `of`, and a number.
+    pub(super) fn next_id(&mut self, of: &str) -> Arc<str> {
         self.ids += 1;
-        format!("send.{}", self.ids).into()
+        format!("{of}.{}", self.ids).into()
+    }
+
+    /// Notes that a child was cancelled, if it had not ended.
+    pub(super) fn cancel(&mut self, child: ActorId, now: Instant) {
+        self.invocations.retain(|invocation| invocation.actor != child);
+        self.cancelled.retain(|(_, at)| *at == now);
+        self.cancelled.push((child, now));
+    }
+
+    /// Whether a child was cancelled in this round: its mail of this round had arrived before.
+    pub(super) fn was_there(&self, child: ActorId, now: Instant) -> bool {
+        self.cancelled.contains(&(child, now))
     }
 
     /// Where events reach it.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::super::definition::{ActionList, Actions, Guard, History, StateDef, TransitionDef};
 use super::super::model::Model;
 use super::super::state_id::StateId;
-use super::content::{Act, Block, EXECUTION, Place, Placed, Shared, is_in};
+use super::content::{Act, Block, EXECUTION, Payload, Place, Placed, Shared, is_in};
 use super::event::ScxmlEvent;
-use super::expression::{Expression, Scope};
+use super::expression::{Expression, Location, Scope};
+use super::invoke::{Finalize, Invoke, Source};
 use super::native::Native;
+use super::program::{Program, Text};
 use super::reader::Reader;
 use super::session::ScxmlSession;
 use super::value::ScxmlValue;
@@ -23,6 +25,9 @@ pub(super) struct Writer<'a, M: Model> {
     pub(super) histories: BTreeSet<Arc<str>>,
     /// Variables get their first values when their states are entered, and not all at the start.
     pub(super) late: bool,
+    /// The sources that are being read.
+    pub(super) sources: &'a [String],
+    pub(super) invokes: Vec<Arc<Invoke<M>>>,
 }
 
 impl<M> Writer<'_, M>
@@ -32,7 +37,7 @@ where
     /// Writes the root.
     pub(super) fn root(&mut self, element: Element<'_>, root: &mut StateDef<M>) {
         if !self.late {
-            let acts = self.declarations(element.descendants().filter(|data| xml::name(*data) == Some("data")));
+            let acts = self.declarations(xml::own(element).into_iter().filter(|data| xml::name(*data) == Some("data")));
             self.act(acts, root.entry());
         }
         self.state(element, root);
@@ -85,11 +90,7 @@ where
             Some("donedata") => self.output(child, state),
             Some("initial" | "datamodel") => {}
             Some("script") if xml::name(child.parent_element().unwrap_or(child)) == Some("scxml") => {}
-            Some("invoke") => self.reader.unsupported(
-                self.reader.lines.line(child),
-                "`invoke`",
-                "spawn the child in Rust, from a custom action or with `StateDef::invoke` in a chart written there",
-            ),
+            Some("invoke") => self.invoke(child, state),
             Some(other) => self.reader.unsupported(self.reader.lines.line(child), format!("the element `{other}` here"), "strike it out"),
             // What is of others' namespaces is theirs.
             None => {}
@@ -213,6 +214,107 @@ where
             let value = condition.value(&scope).map_err(|reason| place.mark(shared.error(EXECUTION, &reason)))?;
             Ok(value.is_true())
         })
+    }
+
+    fn invoke(&mut self, element: Element<'_>, state: &mut StateDef<M>) {
+        let line = self.reader.lines.line(element);
+        if self.reader.bindings.family.is_none() && !self.reader.lenient {
+            let remedy = "it is for charts that are actors: let `ScxmlBindings::children` spawn what they invoke";
+            self.reader.unsupported(line, "`invoke` without children", remedy);
+        }
+        let (payload, content, finalize) = self.parts_of_invoke(element);
+        let Some(source) = self.source_of_invoke(element, content) else { return };
+        let autoforward = element.attribute("autoforward").is_some_and(|value| value.trim() == "true");
+        let id: Option<Arc<str>> = element.attribute("id").map(Into::into);
+        let name = id
+            .as_deref()
+            .map_or_else(|| format!("({}:{})", self.reader.place(element).line, self.reader.place(element).column), str::to_owned);
+        let invoke = Arc::new(Invoke {
+            place: self.reader.place(element),
+            element: self.invokes.len(),
+            state: element.parent_element().map_or_else(|| "".into(), |state| self.reader.lines.id(state).into()),
+            kind: self.reader.either(element, "type", "typeexpr"),
+            id,
+            id_location: self.reader.location_in(element, "idlocation"),
+            source,
+            payload,
+            autoforward,
+            finalize,
+        });
+        self.invokes.push(invoke.clone());
+        let (shared, stopped) = (self.shared.clone(), self.shared.clone());
+        state.invoke_as(
+            &name,
+            move |context, trigger, step| invoke.start(&mut Block { shared: &shared, context, trigger, step }),
+            move |context, step| Invoke::stop(&stopped, context, step),
+        );
+    }
+
+    /// What is given to the child, the element with its document, and what is done with its events.
+    fn parts_of_invoke<'e>(&mut self, element: Element<'e>) -> (Payload, Option<Element<'e>>, Finalize<M>) {
+        let (mut payload, mut content, mut finalize) = (self.reader.names(element), None, Finalize::Acts(Vec::new()));
+        for child in xml::elements(element) {
+            match xml::name(child) {
+                Some("param") => self.reader.param(child, &mut payload),
+                Some("content") => content = Some(child),
+                Some("finalize") if xml::elements(child).next().is_none() => finalize = Finalize::Fields(self.places_of_invoke(element)),
+                Some("finalize") => finalize = Finalize::Acts(self.reader.acts(child)),
+                _ => self.reader.misplaced(child, "write `param`, `content` or `finalize`"),
+            }
+        }
+        (payload, content, finalize)
+    }
+
+    /// The places that a `finalize` without content writes to, by the names of what they get.
+    fn places_of_invoke(&mut self, element: Element<'_>) -> Vec<(Arc<str>, Location)> {
+        let line = self.reader.lines.line_of(element, "namelist");
+        let names = element.attribute("namelist").unwrap_or_default().split_whitespace();
+        let mut places: Vec<_> = names.map(|name| (name.into(), self.reader.location(name, line))).collect();
+        for param in xml::named(element, "param") {
+            if let (Some(name), Some(place)) = (param.attribute("name"), self.reader.location_in(param, "location")) {
+                places.push((name.into(), place));
+            }
+        }
+        places
+    }
+
+    /// Where the invoked document comes from: it is read here, if it is known here.
+    fn source_of_invoke(&mut self, element: Element<'_>, content: Option<Element<'_>>) -> Option<Source<M>> {
+        if let Some(uri) = element.attribute("src") {
+            if self.sources.iter().any(|source| source == uri) {
+                return Some(Source::Address(Expression::Native(Native::Value(uri.into()))));
+            }
+            return self.file_of_invoke(element, uri);
+        }
+        if let Some(address) = self.reader.attribute(element, "srcexpr") {
+            return Some(Source::Address(address));
+        }
+        let Some(content) = content else {
+            let what = "`invoke` needs a document: give it `src`, `srcexpr`, or a `content` with an `scxml` in it";
+            self.reader.wrong(self.reader.lines.line(element), what);
+            return None;
+        };
+        let Some(root) = xml::named(content, "scxml").next() else { return Some(Source::Text(self.reader.given(content))) };
+        let text = Text { lines: self.reader.lines, sources: self.sources };
+        match Program::of(root, text, &self.shared.frame, &self.shared.names) {
+            Ok(program) => Some(Source::Program(program)),
+            Err(problems) => {
+                self.reader.problems.extend(problems);
+                None
+            }
+        }
+    }
+
+    fn file_of_invoke(&mut self, element: Element<'_>, uri: &str) -> Option<Source<M>> {
+        // One that cannot be read may not be needed.
+        if self.reader.lenient {
+            return Some(Source::Address(Expression::Native(Native::Value(uri.into()))));
+        }
+        let text = self.reader.source(element, uri)?;
+        let sources: Vec<String> = self.sources.iter().cloned().chain([uri.to_owned()]).collect();
+        let program = Program::read_within(&text, &sources, &self.shared.frame, &self.shared.names);
+        let line = self.reader.lines.line_of(element, "src");
+        program.map_err(|error| self.reader.wrong(line, format!("in `{uri}`, {error}"))).ok().map(Source::Program)
     }
 
     fn output(&mut self, element: Element<'_>, state: &mut StateDef<M>) {

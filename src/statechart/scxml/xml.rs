@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Namespace, Node, ParsingOptions};
 
 use super::problem::ScxmlProblem;
 
@@ -39,6 +39,21 @@ pub(super) fn name<'a>(element: Element<'a>) -> Option<&'a str> {
 /// The child elements.
 pub(super) fn elements<'a>(of: Element<'a>) -> impl Iterator<Item = Element<'a>> {
     of.children().filter(Node::is_element)
+}
+
+/// The elements of a document, its root left out: not those that stand in it as data, or as documents of their own.
+pub(super) fn own<'a>(root: Element<'a>) -> Vec<Element<'a>> {
+    let mut own = Vec::new();
+    let mut next = root.first_element_child();
+    while let Some(element) = next {
+        let is_data = matches!(name(element), Some("content" | "data" | "assign"));
+        if name(element).is_some() {
+            own.push(element);
+        }
+        let below = if is_data { None } else { element.first_element_child() };
+        next = below.or_else(|| element.ancestors().take_while(|above| *above != root).find_map(|above| above.next_sibling_element()));
+    }
+    own
 }
 
 /// The child elements of a name of SCXML's.
@@ -95,6 +110,50 @@ impl<'a> Lines<'a> {
         let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
         (line as u32, column as u32)
     }
+}
+
+impl Lines<'_> {
+    /// The source of an element that stands as data: what can be read by itself.
+    pub(super) fn source(&self, element: Element<'_>) -> String {
+        let source = &self.text[element.range()];
+        let name = source.find(|char: char| char.is_whitespace() || matches!(char, '/' | '>')).unwrap_or(source.len());
+        let (name, rest) = source.split_at(name);
+        let tag = start_tag(rest);
+        let outer = element.parent_element();
+        // What it has from those around it.
+        let inherited = outer.iter().flat_map(Node::namespaces).filter(|space| space.name() != Some("xml") && !declares(tag, space));
+        let inherited: String = inherited
+            .map(|space| {
+                let uri = space.uri().replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+                format!(" {}=\"{uri}\"", declared(space))
+            })
+            .collect();
+        format!("{name}{inherited}{rest}")
+    }
+}
+
+/// A start tag from behind its name up to its end; before that, its sign may stand in quotes.
+fn start_tag(rest: &str) -> &str {
+    let mut quote = None;
+    let end = rest.find(|char: char| {
+        match quote {
+            Some(open) if open == char => quote = None,
+            None if matches!(char, '"' | '\'') => quote = Some(char),
+            _ => {}
+        }
+        quote.is_none() && char == '>'
+    });
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+fn declares(tag: &str, space: &Namespace<'_>) -> bool {
+    let name = declared(space);
+    tag.match_indices(&name).any(|(at, _)| tag[at + name.len()..].trim_start().starts_with('='))
+}
+
+/// The attribute that declares a namespace.
+fn declared(space: &Namespace<'_>) -> String {
+    space.name().map_or_else(|| "xmlns".to_owned(), |name| format!("xmlns:{name}"))
 }
 
 /// The text in an element, if it holds any but spaces.

@@ -1,7 +1,7 @@
 //! The benches in rounds: a tick a round.
 //!
-//! Where all send, each does so in its `tick`; where few do, a message triggers them. In the same pass
-//! a node takes in what was sent to it in the round before.
+//! Who sends does so in its `tick`, which all nodes have or a few. In the same pass a node takes in what was sent to
+//! it in the round before.
 
 use std::time::Instant;
 
@@ -20,35 +20,23 @@ struct Member<R: Route, const ALL: bool> {
     route: std::marker::PhantomData<R>,
 }
 
-/// What it hears: 16 bytes, the payload with its tag.
-#[derive(Clone, Copy)]
-enum Post {
-    Trigger(u32),
-    Payload { value: u64, sender: u32 },
-}
-
-const _: () = assert!(size_of::<Post>() == size_of::<Payload>());
-
 /// Where mail goes.
 #[derive(Resource)]
 struct Traffic<R: Route, const ALL: bool> {
     route: R,
-    /// The ticks in which all send, as rounds from 0.
+    /// The ticks in which they send, as rounds from 0.
     rounds: std::ops::Range<u64>,
     all: ActorRefs<Member<R, ALL>>,
 }
 
 impl<R: Route, const ALL: bool> Actor for Member<R, ALL> {
-    type Msg = Post;
+    type Msg = Payload;
     type Params = Res<'static, Traffic<R, ALL>>;
     const TICKS: bool = ALL;
 
     #[inline]
-    fn handle(&mut self, post: Post, cx: &Context<'_, Self>) -> Handled {
-        match post {
-            Post::Payload { value, sender } => self.node.receive(Payload { value, sender: u64::from(sender) }),
-            Post::Trigger(round) => self.send(round, cx),
-        }
+    fn handle(&mut self, payload: Payload, _: &Context<'_, Self>) -> Handled {
+        self.node.receive(payload);
         Ok(())
     }
 
@@ -70,15 +58,14 @@ impl<R: Route, const ALL: bool> Member<R, ALL> {
             // One sender to all: throng has a primitive for that.
             let mut first = None;
             self.node.emit(cx.id().slot(), round, route, |_, payload| first = first.or(Some(payload)));
-            if let Some(Payload { value, sender }) = first {
-                cx.broadcast::<Self>(Post::Payload { value, sender: sender as u32 });
+            if let Some(payload) = first {
+                cx.broadcast::<Self>(payload);
             }
             return;
         }
         self.node.emit(cx.id().slot(), round, route, |to, payload| {
             let to = all.get(to as usize).expect("a route stays within the population");
-            let Payload { value, sender } = payload;
-            cx.tell(to, Post::Payload { value, sender: sender as u32 });
+            cx.tell(to, payload);
         });
     }
 }
@@ -101,14 +88,12 @@ fn run_with<R: Route, const ALL: bool>(ticks: &Ticks, actors: u32, rounds: u32, 
     let sending = 2..2 + u64::from(rounds);
     throng.world_mut().insert_resource(Traffic { route, rounds: sending, all: all.clone() });
     throng.tick();
+    if !ALL {
+        all.iter().take(senders as usize).for_each(|sender| throng.set_ticking(sender, true));
+    }
 
     let start = Instant::now();
-    for round in 0..rounds {
-        if !ALL {
-            throng.tell_many(all.iter().take(senders as usize).map(|to| (to, Post::Trigger(round))));
-        }
-        throng.tick();
-    }
+    throng.run_ticks(u64::from(rounds));
     while !throng.is_quiet() {
         throng.tick();
     }
