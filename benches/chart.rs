@@ -205,7 +205,7 @@ fn lamps(threads: usize) -> (Throng, Vec<ActorRef<Charted<Lamp>>>) {
         for (at, state) in ring.into_iter().enumerate() {
             root.state(state, |writing| {
                 writing.on(EventKind::Next).go(ring[(at + 1) % 3]).run(|lamp, _, _| lamp.0 += 1);
-                // For `delays`: every lamp has one pending.
+                // Each lamp then has one pending.
                 writing.on(EventKind::Shift).run(|_, _, step| step.raise_named("next", 1, Event::Next));
             });
         }
@@ -216,7 +216,32 @@ fn lamps(threads: usize) -> (Throng, Vec<ActorRef<Charted<Lamp>>>) {
     (throng, actors)
 }
 
-/// The same by hand.
+/// Two states, each of which leads to the other after a tick: every tick fires a delay of each actor and sets another.
+struct Blinker(u32);
+
+impl ChartActor for Blinker {
+    type State = State;
+    type Event = Event;
+    type Set = u64;
+    type Params = ();
+}
+
+fn blinkers(threads: usize) -> Throng {
+    let chart = Charted::<Blinker>::define("blinker", |root| {
+        root.initial(State::Red);
+        for (from, to) in [(State::Red, State::Green), (State::Green, State::Red)] {
+            root.state(from, |state| {
+                state.after(1).go(to).run(|blinker, _, _| blinker.0 += 1);
+            });
+        }
+    });
+    let mut throng = support::one_round(threads);
+    throng.register_chart(chart).expect("the chart is sound");
+    throng.spawn_many((0..ACTORS).map(|_| Charted::new(Blinker(0))));
+    throng
+}
+
+/// The same as a lamp by hand.
 #[derive(Component)]
 struct Plain {
     state: u8,
@@ -248,7 +273,7 @@ fn actors(criterion: &mut Criterion) {
                 (0..runs).map(run).sum()
             });
         });
-        group.bench_function(format!("setting and firing a delay, {threads} threads"), |bencher| {
+        group.bench_function(format!("an event that sets a named timer, which fires, {threads} threads"), |bencher| {
             bencher.iter_custom(|runs| {
                 let run = |_| {
                     throng.tell_many(lamps.iter().map(|&lamp| (lamp, Event::Shift.into())));
@@ -258,6 +283,11 @@ fn actors(criterion: &mut Criterion) {
             });
         });
         drop((throng, lamps));
+        let mut throng = blinkers(threads);
+        group.bench_function(format!("an `after` that fires and the next that is set, {threads} threads"), |bencher| {
+            bencher.iter_custom(|runs| (0..runs).map(|_| support::timed(|| throng.tick())).sum());
+        });
+        drop(throng);
         let mut throng = support::one_round(threads);
         let plain: Vec<_> = throng.spawn_many((0..ACTORS).map(|_| Plain { state: 0, steps: 0 })).iter().collect();
         group.bench_function(format!("plain handler, {threads} threads"), |bencher| {

@@ -99,6 +99,32 @@ fn failure(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Much mail for sixty workers, without failures and with one message in a hundred that panics. What a panic costs is the
+/// difference of the two, over the number of panics.
+fn fork_join(criterion: &mut Criterion) {
+    const MESSAGES: usize = 60_000;
+    let mut group = support::slow_group(criterion, "fork_join");
+    group.throughput(Throughput::Elements(MESSAGES as u64));
+    for (name, every) in [("none", usize::MAX), ("one_panic_in_100", 100)] {
+        group.bench_function(name, |bencher| {
+            let mut throng = support::until_quiet();
+            throng.register_with(receivers(MailboxConfig::unbounded())).expect("registered once");
+            let workers = throng.spawn_many((0..60).map(|_| Receiver(0)));
+            // All workers have their share of them.
+            let load = |n: usize| if (n + n / 60 + 1).is_multiple_of(every) { Load::Panic } else { Load::Fine(1) };
+            let failing = (0..MESSAGES).filter(|&n| matches!(load(n), Load::Panic)).count();
+            bencher.iter(|| {
+                throng.tell_many((0..MESSAGES).map(|n| (workers.get(n % 60).expect("of sixty"), load(n))));
+                throng.tick();
+            });
+            let stats = throng.stats();
+            assert!(stats.mail.is_balanced() && stats.mail.queued == 0 && stats.mail.dead() == 0, "{stats:?}");
+            assert_eq!(stats.mail.failed, stats.mail.handled / MESSAGES as u64 * failing as u64);
+        });
+    }
+    group.finish();
+}
+
 fn main() {
-    support::run(&[overflow, failure]);
+    support::run(&[overflow, failure, fork_join]);
 }

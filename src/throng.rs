@@ -77,12 +77,14 @@ impl Throng {
     pub fn new(options: ThrongOptions) -> Self {
         let mut world = World::new();
         install(&mut world, &options);
+        Engine::scope(&mut world, |engine, _| engine.tidies = Some(0));
         Self { world }
     }
 
     /// The world, and no longer a throng: for a host that goes on alone with it.
     #[must_use]
-    pub fn into_world(self) -> World {
+    pub fn into_world(mut self) -> World {
+        Engine::scope(&mut self.world, |engine, _| engine.tidies = None);
         self.world
     }
 }

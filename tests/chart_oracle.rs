@@ -1,4 +1,4 @@
-//! The compiled charts against a naive interpreter: random charts, random events, both sets of rules.
+//! The compiled charts against a naive interpreter: random charts with delays, random events and waits, both sets of rules.
 //!
 //! The interpreter follows the text of the rules and computes everything anew at each step, with lists and no tables.
 //! Where the rules lead to states that cannot be active together, or enter one that is active, throng does otherwise
@@ -12,10 +12,12 @@ mod plan;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use throng::statechart::{Actions, Chart, EventId, EventNames, Guard, History, Model, Semantics, Session, StateDef, StateSet, Status};
+use throng::statechart::{
+    Actions, Chart, EventId, EventNames, Guard, History, Model, Semantics, Session, StateDef, StateSet, Status, StepError,
+};
 
 use interpreter::Interpreter;
-use plan::{Act, Descriptor, EVENTS, Kind, Plan, Test, Transition};
+use plan::{Act, Descriptor, EVENTS, Input, Kind, Plan, Test, Transition};
 
 /// What a chart has done: its counter, and what its actions logged.
 #[derive(Debug, Default)]
@@ -40,6 +42,7 @@ fn add_actions(acts: &[Act], list: &mut impl Actions<Model = Oracle>, events: &[
             Act::Log(word) => list.run(move |record, _, _| record.log.push(word)).named(&format!("log {word}")),
             Act::Count => list.run(|record, _, _| record.count += 1).named("count"),
             Act::Raise(event) => list.raise(events[event]),
+            Act::Later(event, ticks) => list.raise_after(ticks, events[event]),
         };
     }
 }
@@ -87,6 +90,7 @@ fn write(plan: &Plan, at: usize, state: &mut StateDef<Oracle>, events: &[EventId
             Descriptor::Prefix => state.on_prefix("a"),
             Descriptor::Any => state.on_any(),
             Descriptor::Done => state.on_done(),
+            Descriptor::After(ticks) => state.after(ticks),
         };
         write_transition(transition, written, events);
     }
@@ -106,11 +110,25 @@ fn write(plan: &Plan, at: usize, state: &mut StateDef<Oracle>, events: &[EventId
     }
 }
 
+/// Has a chart hear what happens.
+fn play<M: for<'a> Model<Event = EventId, Port<'a> = ()>>(
+    session: &mut Session<M>,
+    input: Input,
+    events: &[EventId],
+) -> Result<(), StepError> {
+    match input {
+        Input::Send(event) => session.send(events[event]).map(drop),
+        Input::Wait(ticks) => session.advance(ticks).map(drop),
+    }
+}
+
 /// How far a comparison came.
 #[derive(Debug, Default)]
 struct Compared {
     steps: usize,
     moved: usize,
+    /// Moved by delays.
+    timed: usize,
     logged: usize,
 }
 
@@ -125,10 +143,11 @@ fn compare(plan: &Plan, semantics: Semantics) -> Compared {
     let Some(()) = oracle.start() else { return compared };
     let mut session = Session::start(Arc::new(chart), Record::default()).expect("the interpreter found rest");
     check(plan, &mut session, &mut oracle, &mut compared, 0);
-    for (number, &event) in plan.events.iter().enumerate() {
+    for (number, &input) in plan.inputs.iter().enumerate() {
         let before = oracle.states();
-        let Some(()) = oracle.step(event) else { break };
-        session.send(events[event]).expect("the interpreter found rest");
+        let Some(()) = oracle.step(input) else { break };
+        play(&mut session, input, &events).expect("the interpreter found rest");
+        compared.timed += usize::from(before != oracle.states() && matches!(input, Input::Wait(_)));
         compared.moved += usize::from(before != oracle.states());
         check(plan, &mut session, &mut oracle, &mut compared, number + 1);
         if oracle.is_done {
@@ -204,8 +223,8 @@ mod exported {
             let (chart, copy) = (Arc::new(chart), Arc::new(copy));
             let (Ok(mut one), Ok(mut other)) =
                 (Session::start(chart, Record::default()), Session::start(copy.clone(), Record::default())) else { return Ok(()) };
-            for &event in &plan.events {
-                let (done, as_well) = (one.send(events[event]).is_ok(), other.send(events[event]).is_ok());
+            for &input in &plan.inputs {
+                let (done, as_well) = (play(&mut one, input, &events).is_ok(), play(&mut other, input, &events).is_ok());
                 prop_assert_eq!(done, as_well);
                 prop_assert_eq!(one.configuration().states(), other.configuration().states(), "{}", json);
                 prop_assert_eq!(&one.context().log, &other.context().log, "{}", json);
@@ -235,8 +254,9 @@ fn random_plans_are_worth_while() {
             let compared = compare(&Plan::from_tape(&tape), semantics);
             all.steps += compared.steps;
             all.moved += compared.moved;
+            all.timed += compared.timed;
             all.logged += compared.logged;
         }
-        assert!(all.steps > 1_500 && all.moved > 400 && all.logged > 5_000, "{all:?}");
+        assert!(all.steps > 1_500 && all.moved > 250 && all.timed > 80 && all.logged > 5_000, "{all:?}");
     }
 }

@@ -115,7 +115,7 @@ fn a_chart_that_is_done_stays_done() {
     let text = saved(&mut throng, actor);
     assert_eq!(
         text,
-        r#"{"context":{"heard":[]},"configuration":{"active":[0,1],"history":[],"order":[],"timers":null,"postponed":null,"output":null}}"#
+        r#"{"context":{"heard":[]},"configuration":{"active":[0,1],"history":[],"order":[],"timers":[],"postponed":[],"output":null}}"#
     );
     let done = text.replace("[0,1]", "[6]");
     let read: Charted<Machine> = serde_json::from_str(&done).expect("it can be read");
@@ -138,15 +138,78 @@ fn what_does_not_fit_the_chart_is_refused() {
         ("[0,2]", "[]", "[]", "its states cannot be active together"),
         ("[0,1]", "[[4],[5]]", "[]", "its history is of other states"),
         ("[0,1]", "[[40]]", "[]", "its history is of other states"),
-        ("[0,1]", "[]", r#"[{"id":"State","due":3,"event":{"Own":900}}]"#, "it waits for events that the chart does not know"),
+        ("[0,1]", "[]", r#"[{"due":3,"what":{"Delay":900}}]"#, "it waits for events that the chart does not know"),
         ("[0,64]", "[]", "[]", "state 64 does not fit a set of 64"),
     ] {
         let error = refused(active, history, timers).expect_err(what);
         assert!(error.contains(what), "{error}");
     }
     let mut throng = world();
-    let text = r#"{"context":{"heard":[]},"configuration":{"active":[0,40],"history":[],"order":[],"timers":null,"postponed":null,"output":null}}"#;
+    let text =
+        r#"{"context":{"heard":[]},"configuration":{"active":[0,40],"history":[],"order":[],"timers":[],"postponed":[],"output":null}}"#;
     let actor = throng.spawn(serde_json::from_str::<Charted<Machine>>(text).expect("it can be read"));
     throng.tick();
     assert!(!throng.is_alive(actor), "it fails to start");
+}
+
+/// Timers of all kinds, pending at every moment of a run: a world that is loaded from a snapshot goes on as the first one.
+#[test]
+fn what_is_delayed_comes_as_if_nothing_had_been() {
+    let waiting = || {
+        Charted::<Machine>::define("waiting", |root| {
+            root.initial(State::Idle);
+            root.on(EventKind::Later).run(|machine, later, step| {
+                if let Some(Event::Later(word)) = later.event() {
+                    machine.heard.push(format!("{word} at {}", step.tick()));
+                }
+            });
+            root.on(EventKind::Stop).run(|_, _, step| step.cancel("named"));
+            root.on(EventKind::Shift).run(|_, _, step| {
+                step.raise_after(7, Event::Later("unnamed".to_owned()));
+                step.raise_named("named", 7, Event::Later("named".to_owned()));
+                step.state_timeout(7, Event::Later("state".to_owned()));
+                step.event_timeout(1, Event::Later("event".to_owned()));
+            });
+            root.state(State::Idle, |idle| {
+                idle.after(4).go(State::Busy);
+            });
+            root.state(State::Busy, |busy| {
+                busy.after(9).go(State::Idle);
+                busy.after(3).run(|machine, _, step| machine.heard.push(format!("three at {}", step.tick())));
+            });
+        })
+    };
+    let world = || {
+        let mut throng = Throng::default();
+        throng.register_chart_with(waiting(), ActorConfig::new().digest()).expect("the chart is sound");
+        throng
+    };
+    let events = |tick: u64| match tick {
+        2 | 11 | 30 => Some(Event::Shift),
+        15 => Some(Event::Stop(0)),
+        _ => None,
+    };
+    let run = |throng: &mut Throng, actor: Actor, ticks: std::ops::Range<u64>| {
+        for tick in ticks {
+            throng.tell_many(events(tick).map(|event| (actor, event.into())));
+            throng.tick();
+        }
+        saved(throng, actor)
+    };
+    const END: u64 = 50;
+    let mut whole = world();
+    let actor = whole.spawn(Charted::new(Machine::default()));
+    let end = run(&mut whole, actor, 0..END);
+    for word in ["unnamed at", "named at", "state at", "event at", "three at"] {
+        assert!(end.contains(word), "{word} in {end}");
+    }
+    for moment in 0..END {
+        let mut first = world();
+        let actor = first.spawn(Charted::new(Machine::default()));
+        let text = run(&mut first, actor, 0..moment);
+        let mut second = world();
+        second.skip_ticks(moment);
+        let copy = second.spawn(serde_json::from_str(&text).expect("it can be read"));
+        assert_eq!(run(&mut second, copy, moment..END), end, "from {moment}: {text}");
+    }
 }

@@ -106,6 +106,110 @@ fn what_can_never_happen_is_named() {
 }
 
 #[test]
+fn what_has_no_meaning_is_named() {
+    use State::*;
+    let found = problems(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.initial(A);
+            a.on(EventKind::Go).go(B).guard(Guard::is_in(H));
+        });
+        root.parallel(B, |b| {
+            b.initial(C);
+            b.state(C, |_| {});
+            b.state(D, |_| {});
+        });
+        root.end(E, |e| {
+            e.initial(E);
+        });
+        root.history(H, History::Deep, []);
+    });
+    let expected = [
+        "state `A` is without children and has an initial state: strike it out",
+        "state `B` is parallel and has an initial state: strike it out",
+        "state `E` is final and has an initial state: strike it out",
+        "the guard of transition 1 of state `A` for `Go` asks for the history state `H`, which is never active: ask for its parent",
+    ];
+    assert!(expected.iter().all(|expected| found.iter().any(|found| found == expected)), "{found:#?}");
+}
+
+/// Delays of states are started at once, other timers at the end of the turn: yet they come in the order asked for.
+#[test]
+fn timers_due_together_come_in_the_order_in_which_they_were_asked_for() {
+    use State::*;
+    for later_first in [false, true] {
+        let mut session = start(|root| {
+            root.initial(A);
+            root.on(EventKind::Wait).run(|count, _, _| *count = *count * 10 + 2);
+            root.state(A, |a| {
+                a.initial(B);
+                a.after(5).run(|count, _, _| *count = *count * 10 + 1);
+                if later_first {
+                    a.entry().raise_after(5, Event::Wait);
+                }
+                a.state(B, |b| {
+                    b.after(5).run(|count, _, _| *count = *count * 10 + 3);
+                    if !later_first {
+                        b.entry().raise_after(5, Event::Wait);
+                    }
+                });
+            });
+        });
+        session.advance(4).expect("it runs");
+        assert_eq!(*session.context(), 0);
+        session.advance(1).expect("it runs");
+        assert_eq!(*session.context(), if later_first { 213 } else { 123 });
+    }
+}
+
+#[test]
+fn too_many_delays_are_too_many_timers() {
+    let chart = Chart::<Test>::define("hasty", |root| {
+        root.initial(State::A);
+        root.state(State::A, |a| {
+            a.on(EventKind::Go).go(State::B);
+        });
+        root.state(State::B, |b| {
+            b.after(1).go(State::A);
+            b.after(2).go(State::A);
+        });
+    });
+    let chart = Arc::new(chart.waiting_max(1).build().expect("the chart is sound"));
+    let mut session = Session::start(chart, 0).expect("it starts");
+    assert!(matches!(session.send(Event::Go), Err(StepError::Full { what: "pending timers", limit: 1, .. })));
+}
+
+#[test]
+fn a_configuration_is_shown_by_names() {
+    use State::*;
+    let mut session = start(|root| {
+        root.initial(A);
+        root.state(A, |a| {
+            a.initial(B);
+            a.history(H, History::Deep, []);
+            a.on(EventKind::Go).go(F).raise_after(7, Event::Back);
+            a.state(B, |b| {
+                b.after(5).go(C);
+            });
+            a.state(C, |_| {});
+        });
+        root.state(F, |f| {
+            f.defer(EventKind::Wait);
+            f.on(EventKind::Go).go(H);
+        });
+    });
+    let shown = |session: &Session<Test>| format!("{:?}", session.chart().show(session.configuration()));
+    let expected = r#"test { status: Active, states: ["A", "B"], timers: {"xstate.after.5.B": Some(5)}, postponed: [], history: {} }"#;
+    assert_eq!(shown(&session), expected);
+    session.advance(5).expect("it runs");
+    for event in [Event::Go, Event::Wait] {
+        session.send(event).expect("it runs");
+    }
+    let expected = r#"test { status: Active, states: ["F"], timers: {"Back": Some(12)}, postponed: ["Wait"], history: {"H": ["C"]} }"#;
+    assert_eq!(shown(&session), expected);
+}
+
+#[test]
 fn what_cannot_remember_or_be_heard_of_is_named() {
     use State::*;
     let found = problems(|root| {

@@ -89,7 +89,8 @@ pub trait KeyedActor: Actor {
     /// What its actors are addressed by.
     type Key: ActorKey;
 
-    /// Makes the state of an actor whose key has none saved. It runs in the tick, and depends on nothing but the key:
+    /// Makes the state of an actor whose key has none saved. It runs in the tick, on any of its threads (unless the type is
+    /// [pinned](Actor::PINNED)), and depends on nothing but the key:
     /// what an actor needs of the world it takes in [`Actor::started`], which runs at each activation.
     fn activate(key: &Self::Key) -> Self;
 }

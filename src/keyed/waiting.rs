@@ -164,6 +164,11 @@ impl<K: Clone + Eq + Hash, M> Waiting<K, M> {
         overflowed
     }
 
+    /// A key waits since the store was asked for it in vain, once.
+    pub(crate) fn expect(&mut self, key: K) {
+        entry(&mut self.entries, &mut self.queue, key).rest().attempts = 1;
+    }
+
     /// An actor that failed waits for its state.
     pub(crate) fn restart(&mut self, key: K, restart: Restart) {
         entry(&mut self.entries, &mut self.queue, key).rest().restart = Some(restart);
@@ -282,5 +287,8 @@ mod tests {
         assert_eq!(waiting.failed(vec![1, 3], 2), [1]);
         assert_eq!((waiting.len(), waiting.messages()), (3, 4));
         assert_eq!(waiting.take_queue(), [3]);
+        waiting.expect(9);
+        assert_eq!((waiting.has(&9), waiting.ask(9, |_| false)), (true, vec![9]));
+        assert_eq!(waiting.failed(vec![9], 2), [9]);
     }
 }

@@ -152,7 +152,7 @@ mod tests {
         let lamps = directories.get_mut::<Lamp, u32>().unwrap();
         assert_eq!((lamps.find(&7), lamps.len()), (None, 0));
         assert_eq!(lamps.take_stopped(), [(a, 7)]);
-        lamps.insert(7, b);
+        lamps.find_or_enter(&7, || Some(b));
         assert_eq!(lamps.iter().collect::<Vec<_>>(), [(b, &7)]);
         assert!(directories.get::<u8, u32>().is_none());
     }

@@ -1,6 +1,7 @@
 //! A chart in words: an outline of its states with what each does.
 
 use std::fmt::{self, Write};
+use std::ops::Range;
 
 use super::chart::{Chart, Node, NodeKind, Transition};
 use super::definition::History;
@@ -11,12 +12,14 @@ impl<M: Model> Chart<M> {
     /// The chart as an outline: a line for each state, with those of `active` marked by `*`, and below it its
     /// transitions in the order written. Pass [`Configuration::states`](super::Configuration::states), or an empty set.
     ///
-    /// Guards and actions are functions: it says whether there are some, and how many.
+    /// Guards and actions are functions: those that have names ([`Guard::named`](super::Guard::named),
+    /// [`Actions::named`](super::Actions::named), and all of charts that were read) are shown by them; of others it says
+    /// whether there are some, and how many.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use throng::statechart::{Chart, EventId, EventNames, Model, StateSet};
+    /// # use throng::statechart::{Actions, Chart, EventId, EventNames, Guard, Model};
     /// # struct Door;
     /// # impl Model for Door {
     /// #     type State = &'static str; type Event = EventId; type Context = u32; type Port<'a> = (); type Set = u64;
@@ -27,7 +30,8 @@ impl<M: Model> Chart<M> {
     ///     door.initial("open");
     ///     door.state("open", |open| {
     ///         open.tag("passable");
-    ///         open.on(push).when(|pushes, _| *pushes < 3).go("closed");
+    ///         open.on(push).guard(Guard::test(|pushes, _| *pushes < 3).named("it holds")).go("closed");
+    ///         open.on(push).run(|pushes, _, _| *pushes = 0).named("repair");
     ///     });
     ///     door.end("closed", |_| {});
     /// })
@@ -62,43 +66,59 @@ impl<M: Model> Chart<M> {
             write!(text, ", tagged {}", tags.join(" "))?;
         }
         for (what, actions) in [("entry", &node.entry), ("exit", &node.exit)] {
+            let actions = self.actions_in_words(actions);
             if !actions.is_empty() {
-                write!(text, ", {} on {what}", count(actions.len()))?;
+                write!(text, ", on {what} {actions}")?;
             }
         }
         if node.output.is_some() {
             text.push_str(", with output");
         }
         text.push('\n');
-        for transition in self.transitions.iter().filter(|transition| usize::from(transition.source) == at) {
-            self.describe_transition(transition, depth + 1, text)?;
+        for (number, transition) in self.transitions.iter().enumerate().filter(|(_, transition)| usize::from(transition.source) == at) {
+            self.describe_transition(number, transition, depth + 1, text)?;
         }
         node.children.or(node.histories).ascending().try_for_each(|child| self.describe_state(child, depth + 1, active, text))
     }
 
-    fn describe_transition(&self, transition: &Transition<M>, depth: usize, text: &mut String) -> fmt::Result {
+    fn describe_transition(&self, number: usize, transition: &Transition<M>, depth: usize, text: &mut String) -> fmt::Result {
         let targets = self.targets(&transition.targets);
         write!(text, "{}on {}", "    ".repeat(depth), transition.label)?;
-        if transition.guard.is_some() {
-            text.push_str(", if its guard holds");
+        match self.guard_words(number) {
+            Some(guard) => write!(text, ", if {guard}")?,
+            None if transition.guard.is_some() => text.push_str(", if its guard holds"),
+            None => {}
         }
         text.push(':');
-        match (targets, transition.actions.len()) {
-            ([], 0) => text.push_str(" nothing, and none above hears of it"),
-            ([], actions) => write!(text, " {}", count(actions))?,
-            (targets, actions) => {
+        let actions = self.actions_in_words(&transition.actions);
+        match (targets, actions.is_empty()) {
+            ([], true) => text.push_str(" nothing, and none above hears of it"),
+            ([], false) => write!(text, " {actions}")?,
+            (targets, quiet) => {
                 let names: Vec<&str> = targets.iter().map(|&target| self.states[usize::from(target)].text.as_str()).collect();
                 write!(text, " to {}", names.join(" and "))?;
                 if transition.reenter {
                     text.push_str(", leaving and entering again");
                 }
-                if actions > 0 {
-                    write!(text, ", {}", count(actions))?;
+                if !quiet {
+                    write!(text, ", {actions}")?;
                 }
             }
         }
         text.push('\n');
         Ok(())
+    }
+
+    /// The names of actions, and the number of those without.
+    fn actions_in_words(&self, actions: &Range<u32>) -> String {
+        let (mut words, unnamed) = self.action_words(actions);
+        match (words.len(), unnamed) {
+            (_, 0) => {}
+            (0, 1) => words.push("1 action".to_owned()),
+            (0, count) => words.push(format!("{count} actions")),
+            (_, count) => words.push(format!("{count} more")),
+        }
+        words.join(", ")
     }
 
     fn list(&self, what: &str, states: &[u16], text: &mut String) -> fmt::Result {
@@ -108,10 +128,6 @@ impl<M: Model> Chart<M> {
         }
         Ok(())
     }
-}
-
-fn count(actions: usize) -> String {
-    if actions == 1 { "1 action".to_owned() } else { format!("{actions} actions") }
 }
 
 fn kind<M: Model>(at: usize, node: &Node<M>) -> &'static str {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
+use super::model::{ChartEvent, EventKind};
 use super::timers::TimerOp;
 
 /// An event in the internal queue.
@@ -16,6 +17,16 @@ pub(super) enum Queued<E> {
     Own(u16),
     /// A state is done, with the output of its final child.
     Output(u16, E),
+}
+
+impl<E: ChartEvent> Queued<E> {
+    /// The number of its kind.
+    pub(super) fn kind(&self) -> usize {
+        match self {
+            Self::Event(event) => event.kind().index(),
+            Self::Own(kind) | Self::Output(kind, _) => usize::from(*kind),
+        }
+    }
 }
 
 impl<E> Queued<E> {
@@ -40,8 +51,6 @@ pub(super) enum Request<E> {
     Delay(u16, u64),
     /// Its end, as the state was left.
     EndDelay(u16),
-    /// It was carried out.
-    Nothing,
 }
 
 /// What is asked for in one turn, in order. It owns no memory while it is short.

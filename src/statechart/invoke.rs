@@ -122,7 +122,7 @@ impl<M: Model> Step<'_, M> {
 impl<M: Model> Configuration<M> {
     /// The actors that are tied to active states.
     pub(crate) fn children(&self) -> impl Iterator<Item = ActorId> {
-        self.memory.iter().flat_map(|memory| &memory.ties.list).filter_map(|tie| match tie.who {
+        self.more().into_iter().flat_map(|more| &more.ties.list).filter_map(|tie| match tie.who {
             Tied::Actor(actor) => Some(actor),
             Tied::Job(_) => None,
         })
@@ -130,15 +130,15 @@ impl<M: Model> Configuration<M> {
 
     /// Unties what has ended; gives the number of its invocation. `None` if its state was left meanwhile.
     pub(crate) fn release(&mut self, who: Tied) -> Option<usize> {
-        let ties = &mut self.memory.as_mut()?.ties.list;
+        let ties = &mut self.more_mut()?.ties.list;
         let place = ties.iter().position(|tie| tie.who == who)?;
         Some(ties.remove(place).invoke.into())
     }
 
     /// Unties all.
     pub(crate) fn release_all(&mut self) {
-        if let Some(memory) = &mut self.memory {
-            memory.ties.list.clear();
+        if let Some(more) = self.more_mut() {
+            more.ties.list.clear();
         }
     }
 }

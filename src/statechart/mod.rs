@@ -41,6 +41,7 @@ mod scxml;
 mod select;
 mod session;
 mod set;
+mod shown;
 #[cfg(any(feature = "xstate-json", feature = "scxml"))]
 mod state_id;
 mod step;
@@ -68,6 +69,7 @@ pub use scxml::{
 pub(crate) use scxml::{Family, Instant};
 pub use session::Session;
 pub use set::StateSet;
+pub use shown::Shown;
 #[cfg(any(feature = "xstate-json", feature = "scxml"))]
 pub use state_id::StateId;
 pub use step::Outcome;

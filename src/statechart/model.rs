@@ -115,6 +115,12 @@ impl EventNames {
         &self.0[event.index()]
     }
 
+    /// Names that are all different, in the order of their numbers: at most 65,536.
+    #[cfg(feature = "scxml")]
+    pub(super) fn of(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
     pub(super) fn into_vec(self) -> Vec<String> {
         self.0
     }

@@ -11,8 +11,9 @@ impl<M: Model> Chart<M> {
     /// The chart as a Mermaid `stateDiagram-v2`. States of `active` get the class `active`; pass
     /// [`Configuration::states`](super::Configuration::states), or an empty set.
     ///
-    /// Guards and actions are functions, so a transition shows its event and whether it has a condition. Mermaid knows
-    /// no history: such states are drawn as states with the mark `(H)`, or `(H*)` for a deep one. It also draws no
+    /// A transition shows its event, the name of its guard in brackets (`if` where it has none), and behind a slash
+    /// the actions that have names ([`Guard::named`](super::Guard::named), [`Actions::named`](super::Actions::named)).
+    /// Mermaid knows no history: such states are drawn as states with the mark `(H)`, or `(H*)` for a deep one. It also draws no
     /// transitions between states inside different composite ones, though the text names them.
     ///
     /// # Examples
@@ -42,13 +43,12 @@ impl<M: Model> Chart<M> {
     pub fn to_mermaid(&self, active: M::Set) -> String {
         let mut picture = "stateDiagram-v2\n".to_owned();
         self.draw_children(0, 1, &mut picture);
-        for transition in &self.transitions {
-            let (source, label) = (self.mark(transition.source.into()), escape(&transition.label));
-            let condition = if transition.guard.is_some() { " [if]" } else { "" };
+        for (number, transition) in self.transitions.iter().enumerate() {
+            let (source, label) = (self.mark(transition.source.into()), self.transition_words(number));
             let targets = self.targets(&transition.targets);
             let targets = if targets.is_empty() { &[transition.source][..] } else { targets };
             for target in targets {
-                let _ = writeln!(picture, "    {source} --> {}: {label}{condition}", self.mark((*target).into()));
+                let _ = writeln!(picture, "    {source} --> {}: {label}", self.mark((*target).into()));
             }
         }
         for (at, node) in self.states.iter().enumerate() {
@@ -94,20 +94,33 @@ impl<M: Model> Chart<M> {
         if !self.root_is_quiet() {
             let _ = writeln!(picture, "    s0 [label=\"{}\"];", escape(&self.name));
         }
-        for transition in &self.transitions {
-            let label = escape(&transition.label);
-            let condition = if transition.guard.is_some() { " [if]" } else { "" };
+        for (number, transition) in self.transitions.iter().enumerate() {
+            let label = self.transition_words(number);
             let targets = self.targets(&transition.targets);
             let targets = if targets.is_empty() { &[transition.source][..] } else { targets };
             for target in targets {
                 let (source, target) = (transition.source.into(), usize::from(*target));
                 let cuts = self.cut("ltail", source, target) + &self.cut("lhead", target, source);
                 let (tail, head) = (self.anchor(source), self.anchor(target));
-                let _ = writeln!(picture, "    {tail} -> {head} [label=\"{label}{condition}\"{cuts}];");
+                let _ = writeln!(picture, "    {tail} -> {head} [label=\"{label}\"{cuts}];");
             }
         }
         picture.push_str("}\n");
         picture
+    }
+
+    /// Its event, guard and actions, as UML writes them.
+    fn transition_words(&self, number: usize) -> String {
+        let transition = &self.transitions[number];
+        let mut words = transition.label.to_string();
+        if transition.guard.is_some() {
+            let _ = write!(words, " [{}]", self.guard_words(number).as_deref().unwrap_or("if"));
+        }
+        let (actions, _) = self.action_words(&transition.actions);
+        if !actions.is_empty() {
+            let _ = write!(words, " / {}", actions.join(", "));
+        }
+        escape(&words)
     }
 
     fn is_cluster(&self, at: usize) -> bool {
@@ -256,7 +269,12 @@ mod tests {
             root.state(Light::Cars, |cars| {
                 cars.initial(Light::Red);
                 cars.state(Light::Red, |red| {
-                    red.on(next).go(Light::Green).guard(Guard::is_in(Light::Wait));
+                    red.on(next)
+                        .go(Light::Green)
+                        .guard(Guard::is_in(Light::Wait))
+                        .effect(|(), _, _| {})
+                        .named("ring")
+                        .effect(|(), _, _| {});
                 });
                 cars.state(Light::Green, |green| {
                     green.after(30).go(Light::Red);
@@ -289,7 +307,7 @@ stateDiagram-v2
         state \"Wait\" as s6
     }
     root --> root: stop
-    s2 --> s3: next [if]
+    s2 --> s3: next [in Wait] / ring
     s3 --> s2: xstate.after.30.Green
     s6 --> s5: *
     class s1 active
@@ -319,7 +337,7 @@ digraph \"junction\" {
     }
     s0 [label=\"junction\"];
     s0 -> s0 [label=\"stop\"];
-    s2 -> s3 [label=\"next [if]\"];
+    s2 -> s3 [label=\"next [in Wait] / ring\"];
     s3 -> s2 [label=\"xstate.after.30.Green\"];
     s6 -> s5 [label=\"*\"];
 }
@@ -330,7 +348,7 @@ parallel chart junction *
     on stop: 1 action
     state Cars *, at first Red
         state Red *
-            on next, if its guard holds: to Green
+            on next, if in Wait: to Green, ring, 1 more
         state Green
             on xstate.after.30.Green: to Red
     state People, at first Wait

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
-use super::configuration::{Configuration, Memory};
+use super::configuration::Configuration;
 use super::effects::Queued;
 use super::model::Model;
 use super::set::StateSet;
@@ -23,8 +23,8 @@ struct Written<'a, E> {
     active: Vec<usize>,
     history: Vec<Vec<usize>>,
     order: &'a [u16],
-    timers: Option<&'a Timers<E>>,
-    postponed: Option<&'a VecDeque<Queued<E>>>,
+    timers: &'a Timers<E>,
+    postponed: &'a VecDeque<Queued<E>>,
     output: Option<&'a E>,
 }
 
@@ -35,8 +35,8 @@ struct Read<E> {
     active: Vec<usize>,
     history: Vec<Vec<usize>>,
     order: Vec<u16>,
-    timers: Option<Timers<E>>,
-    postponed: Option<VecDeque<Queued<E>>>,
+    timers: Timers<E>,
+    postponed: VecDeque<Queued<E>>,
     output: Option<E>,
 }
 
@@ -45,15 +45,15 @@ where
     M::Event: Serialize,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let memory = self.memory.as_deref();
         let list = |set: &M::Set| set.ascending().collect::<Vec<_>>();
+        let (no_timers, none_postponed) = (Timers::default(), VecDeque::new());
         let written = Written {
             active: list(&self.active),
-            history: memory.map_or_else(Vec::new, |memory| memory.history.iter().map(list).collect()),
-            order: memory.map_or(&[], |memory| &memory.order),
-            timers: memory.map(|memory| &memory.timers),
-            postponed: memory.map(|memory| &memory.postponed),
-            output: memory.and_then(|memory| memory.output.as_ref()),
+            history: self.history().iter().map(list).collect(),
+            order: self.order(),
+            timers: self.memory.as_ref().map_or(&no_timers, |memory| &memory.timers),
+            postponed: self.more().map_or(&none_postponed, |more| &more.postponed),
+            output: self.output(),
         };
         written.serialize(serializer)
     }
@@ -73,13 +73,15 @@ where
             })
         };
         let mut configuration = Self { active: set(&read.active)?, memory: None };
-        if let (Some(timers), Some(postponed)) = (read.timers, read.postponed) {
-            let memory = configuration.memory.insert(Box::<Memory<M>>::default());
-            memory.history = read.history.iter().map(set).collect::<Result<_, _>>()?;
-            memory.order = read.order.into();
-            memory.timers = timers;
-            memory.postponed = postponed;
-            memory.output = read.output;
+        if read.timers.len() > 0 {
+            configuration.memory().timers = read.timers;
+        }
+        if !(read.history.is_empty() && read.order.is_empty() && read.postponed.is_empty() && read.output.is_none()) {
+            let more = configuration.remember();
+            more.history = read.history.iter().map(set).collect::<Result<_, _>>()?;
+            more.order = read.order.into();
+            more.postponed = read.postponed;
+            more.output = read.output;
         }
         Ok(configuration)
     }

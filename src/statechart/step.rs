@@ -18,7 +18,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::chart::{Chart, Move, NodeKind};
-use super::configuration::{Configuration, Memory, Status};
+use super::configuration::{Configuration, Status};
 use super::definition::Semantics;
 use super::effects::{Queue, Queued, Request, Requests};
 use super::error::StepError;
@@ -78,28 +78,33 @@ impl<M: Model> Chart<M> {
         if !configuration.active.has(0) {
             return Ok(Outcome::default());
         }
-        let sole = self.sole_pick(configuration.active, context, &event);
+        let (kind, trigger) = (event.kind().index(), Trigger::Event(&event));
+        let sole = self.sole_pick(configuration.active, context, kind, &trigger);
         if let Some(next) = sole.and_then(|pick| self.plain_step(configuration, pick)) {
             let changed = std::mem::replace(&mut configuration.active, next) != next;
             return Ok(Outcome { handled: true, changed });
         }
+        let before = configuration.active;
         let mut run = Run::new(self, configuration, context, now, port);
-        let handled = run.receive(Queued::Event(event), sole);
-        run.conclude(handled)
+        let stepped = if run.admits(&event) {
+            let handled = run.turn_of(kind, &trigger, sole);
+            run.follow(handled, before, || Queued::Event(event))
+        } else {
+            run.pass_over()
+        };
+        run.conclude(stepped)
     }
 
     /// The transition for an event that only one active state may take, and none keeps for later.
     #[inline]
-    fn sole_pick(&self, active: M::Set, context: &M::Context, event: &M::Event) -> Option<u16> {
-        let kind = event.kind().index();
+    fn sole_pick(&self, active: M::Set, context: &M::Context, kind: usize, trigger: &Trigger<'_, M::Event>) -> Option<u16> {
         let handlers = active.and(self.handlers[kind]);
         let state = handlers.first()?;
         // Guards that may fail are asked by those who raise what they want.
         if handlers != M::Set::one(state) || active.meets(self.deferrers[kind]) || self.attempts {
             return None;
         }
-        let sight = Sight { chart: self, context, trigger: &Trigger::Event(event), active, faults: None };
-        sight.enabled(self.candidates(kind, state))
+        Sight { chart: self, context, trigger, active, faults: None }.enabled(self.candidates(kind, state))
     }
 
     /// The next states where a transition does nothing but change them: the way of most events in charts that are
@@ -108,7 +113,8 @@ impl<M: Model> Chart<M> {
     fn plain_step(&self, configuration: &Configuration<M>, pick: u16) -> Option<M::Set> {
         let transition = &self.transitions[usize::from(pick)];
         let next = configuration.active.without(transition.fixed.exits).or(transition.fixed.enters);
-        (transition.plain && configuration.memory.is_none() && !next.meets(self.masks.always)).then_some(next)
+        let suffices = transition.plain && !configuration.needs_care(self.waiting_max) && !next.meets(self.masks.always);
+        suffices.then_some(next)
     }
 
     /// Whether an active state keeps the event for later, and nobody at or below it takes it.
@@ -153,7 +159,7 @@ impl<M: Model> Chart<M> {
         let mut outcome = Outcome::default();
         while let Some(event) = configuration.memory.as_mut().and_then(|memory| memory.timers.pop_due(now)) {
             let mut run = Run::new(self, configuration, context, now, port);
-            let handled = run.receive(event, None);
+            let handled = run.receive(event);
             let step = run.conclude(handled)?;
             outcome.handled |= step.handled;
             outcome.changed |= step.changed;
@@ -183,8 +189,8 @@ impl<M: Model> Chart<M> {
         let mut run = Run::new(self, configuration, context, now, port);
         let failure = end.as_ref().err().copied();
         let handled = match end {
-            Ok(None) => run.handle(Queued::Own(invoke.done), None),
-            Ok(Some(output)) => run.handle(Queued::Output(invoke.done, output), None),
+            Ok(None) => run.handle(Queued::Own(invoke.done)),
+            Ok(Some(output)) => run.handle(Queued::Output(invoke.done, output)),
             Err(reason) => run.handle_failure(invoke.error, reason),
         };
         let outcome = run.conclude(handled)?;
@@ -260,7 +266,7 @@ struct Run<'a, 'p, M: Model> {
 impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     #[inline(always)]
     fn new(chart: &'p Chart<M>, configuration: &'a mut Configuration<M>, context: &'a mut M::Context, now: u64, port: M::Port<'p>) -> Self {
-        let ties = configuration.memory.as_mut().map_or_else(Ties::default, |memory| std::mem::take(&mut memory.ties));
+        let ties = configuration.more_mut().map_or_else(Ties::default, |more| std::mem::take(&mut more.ties));
         let requests = Requests::new();
         let step = Step { chart, active: configuration.active, requests, postpone: false, failure: None, at: 0, invoking: 0, ties, port };
         Self {
@@ -283,13 +289,15 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     fn conclude(&mut self, result: Result<Outcome, Halt>) -> Result<Outcome, StepError> {
         self.configuration.active = self.step.active;
         if !self.step.ties.is_unused() {
-            self.memory().ties = std::mem::take(&mut self.step.ties);
+            self.configuration.remember().ties = std::mem::take(&mut self.step.ties);
         }
         if self.done {
             self.configuration.active = self.step.active.without(M::Set::one(0));
             if let Some(memory) = &mut self.configuration.memory {
                 memory.timers.clear();
-                memory.postponed.clear();
+            }
+            if let Some(more) = self.configuration.more_mut() {
+                more.postponed.clear();
             }
         }
         result.map_err(|halt| *halt)
@@ -319,32 +327,41 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     }
 
     /// Handles an event from outside, if the gate admits it.
+    fn receive(&mut self, event: Queued<M::Event>) -> Result<Outcome, Halt> {
+        if self.admits_queued(&event) { self.handle(event) } else { self.pass_over() }
+    }
+
     #[inline]
-    fn receive(&mut self, event: Queued<M::Event>, sole: Option<u16>) -> Result<Outcome, Halt> {
-        if self.admits(&event) {
-            return self.handle(event, sole);
-        }
+    fn admits(&mut self, event: &M::Event) -> bool {
+        self.chart.gate.as_ref().is_none_or(|gate| gate.admit(self.context, event, &mut self.step))
+    }
+
+    fn admits_queued(&mut self, event: &Queued<M::Event>) -> bool {
+        if let Queued::Event(event) = event { self.admits(event) } else { true }
+    }
+
+    /// Does what the gate asked for when it did not admit an event.
+    fn pass_over(&mut self) -> Result<Outcome, Halt> {
         let before = self.step.active;
         self.go_on(None, before)?;
         Ok(Outcome { handled: true, changed: self.step.active != before })
     }
 
+    /// Turns of an event, and of all that follows from it.
     #[inline]
-    fn admits(&mut self, event: &Queued<M::Event>) -> bool {
-        match (&self.chart.gate, event) {
-            (Some(gate), Queued::Event(event)) => gate.admit(self.context, event, &mut self.step),
-            _ => true,
-        }
+    fn handle(&mut self, event: Queued<M::Event>) -> Result<Outcome, Halt> {
+        let before = self.step.active;
+        let handled = self.turn(&event);
+        self.follow(handled, before, || event)
     }
 
-    /// Turns of an event, for which the one transition may be known, and of all that follows from it.
+    /// Turns of all that follows from an event that had its turn.
     #[inline]
-    fn handle(&mut self, event: Queued<M::Event>, sole: Option<u16>) -> Result<Outcome, Halt> {
-        let before = self.step.active;
-        let handled = self.turn(&event, sole)?;
+    fn follow(&mut self, handled: Result<bool, Halt>, before: M::Set, event: impl FnOnce() -> Queued<M::Event>) -> Result<Outcome, Halt> {
+        let handled = handled?;
         let changed = self.step.active != before;
         if self.asks() {
-            self.go_on(Some(event), before)?;
+            self.go_on(Some(event()), before)?;
         }
         Ok(Outcome { handled, changed: changed || self.step.active != before })
     }
@@ -352,8 +369,8 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     /// Whether there is anything to carry out at the end of a turn.
     #[inline]
     fn asks(&self) -> bool {
-        let invokes = || !self.to_invoke.is_empty();
-        !self.done && (!self.step.requests.is_empty() || self.step.postpone || self.configuration.memory.is_some() || invokes())
+        let asked = !self.step.requests.is_empty() || self.step.postpone || !self.to_invoke.is_empty();
+        !self.done && (asked || self.configuration.needs_care(self.chart.waiting_max))
     }
 
     /// Ends a turn, and takes those of the internal queue.
@@ -371,7 +388,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
                 }
                 None => {
                     let Some(event) = self.configuration.memory.as_mut().and_then(|memory| memory.timers.pop_immediate()) else { break };
-                    if !self.admits(&event) {
+                    if !self.admits_queued(&event) {
                         self.count_microstep()?;
                         self.end_turn(&mut queue, None, before)?;
                         continue;
@@ -380,7 +397,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
                 }
             };
             self.count_microstep()?;
-            self.turn(&event, None)?;
+            self.turn(&event)?;
             last = if self.asks() { self.end_turn(&mut queue, Some(event), before)? } else { Some(event) };
         }
         Ok(())
@@ -400,38 +417,42 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     /// Turns of the failure of what a state invoked. Postponed, it comes without its reason.
     fn handle_failure(&mut self, kind: u16, reason: &str) -> Result<Outcome, Halt> {
         let before = self.step.active;
-        let handled = self.turn_of(kind.into(), &Trigger::Failed(&self.chart.kinds[usize::from(kind)], reason), None)?;
-        let changed = self.step.active != before;
-        if self.asks() {
-            self.go_on(Some(Queued::Own(kind)), before)?;
-        }
-        Ok(Outcome { handled, changed: changed || self.step.active != before })
+        let handled = self.turn_of(kind.into(), &Trigger::Failed(&self.chart.kinds[usize::from(kind)], reason), None);
+        self.follow(handled, before, || Queued::Own(kind))
     }
 
     /// The turn of one event, up to what it asks for. Returns whether it was handled.
     #[inline]
-    fn turn(&mut self, event: &Queued<M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
+    fn turn(&mut self, event: &Queued<M::Event>) -> Result<bool, Halt> {
         let (kind, trigger) = self.chart.trigger(event);
+        let sole = self.chart.sole_pick(self.step.active, self.context, kind, &trigger);
         self.turn_of(kind, &trigger, sole)
     }
 
+    /// The turn of an event for which the one transition may be known.
     #[inline]
     fn turn_of(&mut self, kind: usize, trigger: &Trigger<'_, M::Event>, sole: Option<u16>) -> Result<bool, Halt> {
-        let chart = self.chart;
-        let mut picks: Picks = sole.into_iter().collect();
-        let handlers = self.step.active.and(chart.handlers[kind]);
-        if sole.is_none() && !handlers.is_empty() {
-            self.sight(trigger).select(kind, handlers, &mut picks);
-            self.raise_faults();
-        }
-        let handled = if chart.keeps(self.step.active, kind, &picks) {
-            self.step.postpone = true;
-            true
-        } else {
-            self.microstep(&mut picks, trigger)?
+        let handled = match sole {
+            Some(pick) => self.take_one(pick, trigger)?,
+            None => self.take_all(kind, trigger)?,
         };
         self.settle_always(trigger)?;
         Ok(handled)
+    }
+
+    /// Takes what all active states have for an event.
+    fn take_all(&mut self, kind: usize, trigger: &Trigger<'_, M::Event>) -> Result<bool, Halt> {
+        let mut picks = Picks::new();
+        let handlers = self.step.active.and(self.chart.handlers[kind]);
+        if !handlers.is_empty() {
+            self.sight(trigger).select(kind, handlers, &mut picks);
+            self.raise_faults();
+        }
+        if self.chart.keeps(self.step.active, kind, &picks) {
+            self.step.postpone = true;
+            return Ok(true);
+        }
+        self.microstep(&mut picks, trigger)
     }
 
     fn sight<'s>(&'s self, trigger: &'s Trigger<'s, M::Event>) -> Sight<'s, M> {
@@ -448,10 +469,13 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
     /// Eventless microsteps until there are none; under XState's rules one that changes nothing is the last.
     #[inline]
     fn settle_always(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
+        if self.step.active.meets(self.chart.masks.always) { self.take_always(trigger) } else { Ok(()) }
+    }
+
+    fn take_always(&mut self, trigger: &Trigger<'_, M::Event>) -> Result<(), Halt> {
         while !self.done && self.step.active.meets(self.chart.masks.always) {
-            let order = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.order);
             let mut picks = Picks::new();
-            self.sight(trigger).select_always(order, &mut picks);
+            self.sight(trigger).select_always(self.configuration.order(), &mut picks);
             self.raise_faults();
             if picks.is_empty() {
                 break;
@@ -479,34 +503,33 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             return Ok(event);
         }
         let postpone = std::mem::take(&mut self.step.postpone);
-        let timed = self.step.requests.iter().any(|request| matches!(request, Request::Timer(_) | Request::Delay(..)));
-        if postpone || timed {
-            self.memory();
+        if postpone {
+            self.configuration.remember().postponed.extend(event.take());
         }
-        let mut memory = self.configuration.memory.as_deref_mut();
-        if let Some(memory) = &mut memory {
-            memory.postponed.extend(event.take_if(|_| postpone));
-            if self.step.active != before {
-                if !memory.postponed.is_empty() {
-                    queue.replay(&mut memory.postponed);
-                }
+        let changed = self.step.active != before;
+        if let Some(memory) = &mut self.configuration.memory {
+            if changed {
                 memory.timers.cancel(&TimerId::State);
             }
             memory.timers.cancel(&TimerId::Event);
         }
+        if changed
+            && let Some(more) = self.configuration.more_mut()
+            && !more.postponed.is_empty()
+        {
+            queue.replay(&mut more.postponed);
+        }
         let mut inserted = SmallVec::<[Queued<M::Event>; 2]>::new();
-        for request in &mut self.step.requests {
-            match (std::mem::replace(request, Request::Nothing), &mut memory) {
-                (Request::Raise(event), _) => queue.push(event),
-                (Request::Insert(event), _) => inserted.push(event),
-                (Request::Timer(op), Some(memory)) => memory.timers.apply(op, self.now),
-                (Request::Delay(kind, ticks), Some(memory)) => memory.timers.start_delay(kind, ticks, self.now),
-                (Request::EndDelay(kind), Some(memory)) => memory.timers.cancel(&TimerId::After(kind)),
-                // There is a memory as soon as there is a timer.
-                (Request::Timer(_) | Request::Delay(..) | Request::EndDelay(_), None) | (Request::Nothing, _) => {}
+        let Self { step, configuration, now, .. } = self;
+        for request in step.requests.drain(..) {
+            match request {
+                Request::Raise(event) => queue.push(event),
+                Request::Insert(event) => inserted.push(event),
+                Request::Timer(op) => configuration.memory().timers.apply(op, *now),
+                Request::Delay(kind, ticks) => configuration.memory().timers.start_delay(kind, ticks, *now),
+                Request::EndDelay(kind) => configuration.memory().timers.end_delay(kind),
             }
         }
-        self.step.requests.clear();
         inserted.into_iter().rev().for_each(|event| queue.push_front(event));
         self.check_limits()?;
         Ok(event)
@@ -514,29 +537,33 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
 
     fn check_limits(&self) -> Result<(), Halt> {
         let limit = self.chart.waiting_max as usize;
+        if self.configuration.postponed() > limit {
+            return Err(self.full("postponed events"));
+        }
         match &self.configuration.memory {
-            Some(memory) if memory.postponed.len() > limit => Err(self.full("postponed events")),
             Some(memory) if memory.timers.len() > limit => Err(self.full("pending timers")),
             _ => Ok(()),
         }
     }
 
+    /// Takes one transition alone.
+    #[inline]
+    fn take_one(&mut self, pick: u16, trigger: &Trigger<'_, M::Event>) -> Result<bool, Halt> {
+        let transition = &self.chart.transitions[usize::from(pick)];
+        if transition.dynamic {
+            return self.microstep(&mut Picks::from_slice(&[pick]), trigger);
+        }
+        self.make_move(&transition.fixed, &[pick], trigger)?;
+        Ok(true)
+    }
+
     /// Takes the transitions picked, together; `false` if there are none.
     #[inline]
     fn microstep(&mut self, picks: &mut Picks, trigger: &Trigger<'_, M::Event>) -> Result<bool, Halt> {
-        let chart = self.chart;
-        if let [only] = picks[..] {
-            let transition = &chart.transitions[usize::from(only)];
-            if !transition.dynamic {
-                self.make_move(&transition.fixed, std::slice::from_ref(&only), trigger)?;
-                return Ok(true);
-            }
-        }
         if picks.is_empty() {
             return Ok(false);
         }
-        let history = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.history);
-        let way = self.sight(trigger).resolve(picks, history);
+        let way = self.sight(trigger).resolve(picks, self.configuration.history());
         self.make_move(&way, picks, trigger)?;
         Ok(true)
     }
@@ -548,12 +575,12 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         self.recorded = false;
         let before = self.step.active;
         let exits = way.exits.and(before);
-        let order = self.chart.ordered.then(|| self.memory().order.clone());
+        let order = self.chart.ordered.then(|| self.configuration.remember().order.clone());
         if exits.meets(self.chart.masks.owners) {
             self.record(exits);
         }
         self.exit(exits, trigger)?;
-        if let Some(trace) = self.configuration.memory.as_mut().and_then(|memory| memory.trace.as_mut()) {
+        if let Some(trace) = self.configuration.more_mut().and_then(|more| more.trace.as_mut()) {
             trace.extend(picks);
         }
         for &pick in picks {
@@ -566,24 +593,19 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             && self.step.active == before
             && !self.recorded
         {
-            self.memory().order = order;
+            self.configuration.remember().order = order;
         }
         self.complete(trigger)
     }
 
-    fn memory(&mut self) -> &mut Memory<M> {
-        self.configuration.memory.get_or_insert_default()
-    }
-
     fn record(&mut self, exits: M::Set) {
         let trigger = Trigger::Start;
-        let history = self.configuration.memory.as_ref().map_or(&[][..], |memory| &memory.history);
-        let records = self.sight(&trigger).records(exits, history);
-        let memory = self.memory();
-        if memory.history.len() == records.len() {
-            memory.history.copy_from_slice(&records);
+        let records = self.sight(&trigger).records(exits, self.configuration.history());
+        let more = self.configuration.remember();
+        if more.history.len() == records.len() {
+            more.history.copy_from_slice(&records);
         } else {
-            memory.history = records.as_slice().into();
+            more.history = records.as_slice().into();
         }
         self.recorded = true;
     }
@@ -598,14 +620,13 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             let node = &chart.states[state];
             self.run_actions(&node.exit, trigger)?;
             for delay in node.delays.clone() {
-                let kind = chart.delays[delay as usize].kind;
-                self.step.requests.push(Request::EndDelay(kind));
+                self.end_delay(chart.delays[delay as usize].kind);
             }
         }
         self.step.active = before.without(exits);
         self.to_invoke = self.to_invoke.without(exits);
         if self.chart.ordered {
-            self.memory().order.retain(|leaf| !exits.has(usize::from(*leaf)));
+            self.configuration.remember().order.retain(|leaf| !exits.has(usize::from(*leaf)));
         }
         Ok(())
     }
@@ -622,7 +643,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
             self.run_actions(&node.entry, trigger)?;
             for delay in node.delays.clone() {
                 let delay = &chart.delays[delay as usize];
-                self.step.requests.push(Request::Delay(delay.kind, (delay.ticks)(self.context)));
+                self.start_delay(delay.kind, (delay.ticks)(self.context));
             }
             if initials.has(state) {
                 self.run_actions(&node.initial, trigger)?;
@@ -639,9 +660,30 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         self.to_invoke = self.to_invoke.or(enters.and(self.chart.masks.late_invokers));
         if self.chart.ordered {
             let leaves = enters.and(self.chart.masks.leaves);
-            self.memory().order.extend(leaves.ascending().map(|leaf| leaf as u16));
+            self.configuration.remember().order.extend(leaves.ascending().map(|leaf| leaf as u16));
         }
         Ok(())
+    }
+
+    /// Starts the delay of a state at once. If something was asked for before, it waits in its place: timers that are
+    /// due together come in the order in which they were asked for.
+    #[inline]
+    fn start_delay(&mut self, kind: u16, ticks: u64) {
+        if self.step.requests.is_empty() {
+            self.configuration.memory().timers.start_delay(kind, ticks, self.now);
+        } else {
+            self.step.requests.push(Request::Delay(kind, ticks));
+        }
+    }
+
+    /// Ends the delay of a state, which may be among what waits.
+    #[inline]
+    fn end_delay(&mut self, kind: u16) {
+        if self.step.requests.is_empty() {
+            self.configuration.memory().timers.end_delay(kind);
+        } else {
+            self.step.requests.push(Request::EndDelay(kind));
+        }
     }
 
     /// A final child of `parent` was entered: queues the done events of what is complete by it.
@@ -649,7 +691,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         let chart = self.chart;
         if parent == 0 {
             if output.is_some() {
-                self.memory().output = output;
+                self.configuration.remember().output = output;
             }
         } else if chart.states[parent].kind == NodeKind::Compound {
             let done = chart.states[parent].done;
@@ -693,7 +735,7 @@ impl<'a, 'p, M: Model> Run<'a, 'p, M> {
         }
         self.exit_all(trigger)?;
         if let Some(gate) = &self.chart.gate {
-            let output = self.configuration.memory.as_ref().and_then(|memory| memory.output.as_ref());
+            let output = self.configuration.more().and_then(|more| more.output.as_ref());
             gate.done(self.context, output, &mut self.step);
         }
         Ok(())

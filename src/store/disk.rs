@@ -36,6 +36,9 @@ use super::{KeyBatch, SaveBatch, Store, StoreError};
 /// ```
 pub struct RedbStore(Database);
 
+/// Memory for pages of the file, if nothing else is set.
+const CACHE_BYTES_DEFAULT: usize = 64 << 20;
+
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
 impl RedbStore {
@@ -45,8 +48,18 @@ impl RedbStore {
     ///
     /// If it cannot be read or written, is no such file, or is open already, here or in another program.
     pub fn open(file: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with_cache(file, CACHE_BYTES_DEFAULT)
+    }
+
+    /// As [`RedbStore::open`], with so many bytes of memory at most for pages of the file, in place of 64 MiB. More of
+    /// them save reading where the keys of a batch lie scattered over a file that the system does not hold in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedbStore::open`].
+    pub fn open_with_cache(file: impl AsRef<Path>, cache_bytes_max: usize) -> Result<Self, StoreError> {
         let file = file.as_ref();
-        let opened = Database::create(file);
+        let opened = Database::builder().set_cache_size(cache_bytes_max).create(file);
         opened.map(Self).map_err(|error| StoreError::new(format!("`{}` cannot be opened: {error}", file.display())))
     }
 

@@ -176,7 +176,7 @@ mod tests {
             let mut loaded = BTreeMap::new();
             store.load("t", &keys, &mut |number, state| drop(loaded.insert(keys.key(number).to_vec(), state.to_vec()))).unwrap();
             for (key, state) in &model {
-                prop_assert_eq!(store.get("t", key).as_ref(), Some(state));
+                prop_assert_eq!(store.get("t", key), Some(state.clone()));
             }
             prop_assert_eq!(loaded, model);
         }

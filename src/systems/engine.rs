@@ -237,6 +237,8 @@ pub(crate) struct Engine {
     /// Jobs for outside the tick, in order.
     pub(crate) jobs: Vec<Job>,
     pub(super) keyed: KeyedTypes,
+    /// In a world without another host, which would do it: actors that had ended when bevy last forgot removed components.
+    pub(crate) tidies: Option<u64>,
 }
 
 /// The engine's place in the world; empty while it is at work.
@@ -270,6 +272,7 @@ impl Engine {
             pool_sources: Vec::new(),
             jobs: Vec::new(),
             keyed: KeyedTypes::default(),
+            tidies: None,
         };
         world.insert_resource(EngineSlot(Mutex::new(Some(Box::new(engine)))));
         world.init_resource::<Lost>();

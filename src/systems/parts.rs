@@ -50,15 +50,18 @@ pub(super) fn in_parts<T: Sync, R: Send>(helpers: Option<&ThreadPool>, items: &[
 mod tests {
     use super::*;
 
+    fn ends(part: &[usize]) -> (usize, usize) {
+        (part[0], part.len())
+    }
+
     #[test]
     fn results_are_in_the_order_of_the_parts() {
         let items: Vec<usize> = (0..10 * PART + 7).collect();
-        let ends = |helpers| in_parts(helpers, &items, |part| (part[0], part.len()));
-        let alone = ends(None);
+        let alone = in_parts(None, &items, ends);
         assert_eq!((alone.len(), alone[10]), (11, (10 * PART, 7)));
         for threads in [1, 7] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(ends(Some(&pool)), alone);
+            assert_eq!(in_parts(Some(&pool), &items, ends), alone);
         }
         assert!(in_parts(None, &[0; 0], |_| ()).is_empty());
     }

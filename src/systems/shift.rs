@@ -5,8 +5,8 @@
 //! Ends of asks come before a block's mail: they go past mailboxes, to whoever still runs and waits for them.
 //!
 //! Most actors hold nothing: their mail is handled straight from the delivery bucket, in order of
-//! arrival. Mail for the others (kept mail, a full mailbox, a budget, a failure...) is diverted, and
-//! goes through their mailboxes when the block's buckets are empty, actor by actor in the order of
+//! arrival. Mail for the others (kept mail, a full mailbox, a budget, a failure...) is put into their
+//! mailboxes, which are visited when the block's buckets are empty, actor by actor in the order of
 //! their ids. Both orders are functions of the mail alone.
 //!
 //! # Invariants
@@ -295,16 +295,16 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     /// Takes in the next `n` messages.
     fn take_in(&mut self, mail: &mut Reader<'_, A::Msg>, n: usize, diverts_all: bool, may_fill: bool) {
         mail.allow(n);
-        if diverts_all {
-            while let Some(source) = mail.run() {
-                let messages = std::iter::from_fn(|| mail.next());
-                let whole = messages.map(|(to, from, msg)| Envelope { to, from: from.map(|from| source.member(from)), msg: msg() });
-                self.scratch.diverted.extend(whole);
-            }
-            return;
-        }
         if n > 1 && self.slots.blocks() > CACHED_BLOCKS {
             mail.receivers().for_each(|to| self.lens.prefetch(to.slot()));
+        }
+        if diverts_all {
+            while let Some(source) = mail.run() {
+                while let Some((to, from, msg)) = mail.next() {
+                    self.divert(Envelope { to, from: from.map(|from| source.member(from)), msg: msg() });
+                }
+            }
+            return;
         }
         if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
     }
@@ -348,7 +348,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         // SAFETY: the actor is in this worker's block.
         if !unsafe { cell.is_open() } || (COUNT && !self.has_room(to)) {
             let envelope = self.whole(to, from, msg);
-            return self.divert(envelope);
+            return self.admit(cell, envelope);
         }
         // SAFETY: the row was just found, in this worker's block; items live for one call only.
         let Some(item) = (unsafe { self.lens.fetch(row) }) else {
@@ -384,10 +384,12 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         true
     }
 
-    #[cold]
-    #[inline(never)]
+    /// Puts a message into its receiver's mailbox.
     fn divert(&mut self, envelope: Envelope<A::Msg>) {
-        self.scratch.diverted.push(envelope);
+        match self.lens.find(envelope.to) {
+            Ok((_, cell)) => self.admit(cell, envelope),
+            Err(reason) => self.dead(envelope, reason),
+        }
     }
 
     /// Sees to what a call wished, or to its failure. With `COUNTED`, its message was counted against the
@@ -618,7 +620,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.scratch.tally.handled += 1;
             if diverts_all {
                 let envelope = self.whole(to, from, || (shout.make)());
-                self.scratch.diverted.push(envelope);
+                self.divert(envelope);
             } else {
                 self.deliver::<COUNT>(to, from, || (shout.make)());
             }
@@ -643,77 +645,68 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         });
     }
 
-    /// Ends the block: mail that goes through mailboxes, and mailboxes with mail that is due.
+    /// Ends the block: mailboxes with new mail, and those whose mail is due.
     #[inline]
     fn diverted(&mut self, due: &[u32]) {
-        if !due.is_empty() || !self.scratch.diverted.is_empty() {
+        if !due.is_empty() || !self.scratch.visits.is_empty() {
             self.visit_each(due);
         }
         self.scratch.taken.clear();
     }
 
-    /// Visits those with diverted or due mail, in the order of their ids.
+    /// Visits those with new or due mail in their mailboxes, in the order of their ids.
     #[inline(never)]
     fn visit_each(&mut self, due: &[u32]) {
-        let mut diverted = std::mem::take(&mut self.scratch.diverted);
-        diverted.sort_by_key(|envelope| envelope.to);
-        let mut mail = diverted.drain(..).peekable();
-        let slots = self.slots;
-        let mut due = due.iter().filter_map(|&slot| slots.holder(slot)).peekable();
-        while let Some(id) = earlier(mail.peek().map(|envelope| envelope.to), due.peek().copied()) {
-            due.next_if_eq(&id);
-            self.visit(id, &mut std::iter::from_fn(|| mail.next_if(|envelope| envelope.to == id)));
-        }
-        drop(mail);
-        self.scratch.diverted = diverted;
-    }
-
-    /// Puts an actor's mail into its mailbox, then lets it take what it may.
-    fn visit(&mut self, id: ActorId, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
-        match self.lens.find(id) {
-            Ok((row, cell)) => {
-                self.admit(id, cell, mail);
+        let mut visits = std::mem::take(&mut self.scratch.visits);
+        visits.extend_from_slice(due);
+        visits.sort_unstable();
+        visits.dedup();
+        for id in visits.drain(..).filter_map(|slot| self.slots.holder(slot)) {
+            // Who stopped since has no mailbox any more.
+            if let Ok((row, cell)) = self.lens.find(id) {
                 self.run_kept(row, id, cell);
             }
-            Err(reason) => mail.for_each(|envelope| self.dead(envelope, reason)),
         }
+        self.scratch.visits = visits;
     }
 
-    fn admit(&mut self, id: ActorId, cell: &Mailbox<A>, mail: &mut impl Iterator<Item = Envelope<A::Msg>>) {
+    /// Puts a message into a mailbox, which is visited when the block's buckets are empty.
+    #[cold]
+    #[inline(never)]
+    fn admit(&mut self, cell: &Mailbox<A>, envelope: Envelope<A::Msg>) {
+        let id = envelope.to;
         // SAFETY: the actor is in this worker's block, and nothing below asks for the box again.
         let held = self.scratch.hold(unsafe { cell.held() });
+        if !std::mem::replace(&mut held.is_listed, true) {
+            self.scratch.visits.push(id.slot());
+        }
         let config = held.config.as_deref().unwrap_or(self.config);
         let (capacity, policy) = (config.capacity() as usize, config.policy());
         let taken = self.scratch.taken.get(id.place()).map_or(0, |&taken| taken as usize);
         let room = capacity.saturating_sub(taken);
         self.let_in(held, room);
-        let mut fails = false;
-        for envelope in mail {
-            if held.kept.len() < room && held.parked.is_empty() {
-                held.kept.push(envelope);
-                self.scratch.tally.kept += 1;
-                continue;
-            }
-            self.scratch.tally.overflowed += 1;
-            match policy {
-                Overflow::Backpressure => self.park(held, envelope, capacity),
-                Overflow::Bounce => self.bounce(envelope),
-                Overflow::DropNewest => self.dead(envelope, DeadReason::MailboxFull),
-                Overflow::DropOldest => {
-                    held.kept.push(envelope);
-                    let oldest = held.kept.take_oldest().expect("invariant: one was just pushed");
-                    self.dead(oldest, DeadReason::MailboxFull);
-                }
-                Overflow::Fail => {
-                    fails |= held.life == Life::Running;
-                    held.life = Life::Failed;
-                    self.dead(envelope, DeadReason::MailboxFull);
-                }
-            }
+        if held.kept.len() < room && held.parked.is_empty() {
+            held.kept.push(envelope);
+            self.scratch.tally.kept += 1;
+            return;
         }
-        if fails {
-            let reason = format!("more than {capacity} messages in the mailbox");
-            self.signal(Signal::Failed(id, Failure { kind: FailureKind::MailboxFull, reason }));
+        self.scratch.tally.overflowed += 1;
+        match policy {
+            Overflow::Backpressure => self.park(held, envelope, capacity),
+            Overflow::Bounce => self.bounce(envelope),
+            Overflow::DropNewest => self.dead(envelope, DeadReason::MailboxFull),
+            Overflow::DropOldest => {
+                held.kept.push(envelope);
+                let oldest = held.kept.take_oldest().expect("invariant: one was just pushed");
+                self.dead(oldest, DeadReason::MailboxFull);
+            }
+            Overflow::Fail => {
+                if std::mem::replace(&mut held.life, Life::Failed) == Life::Running {
+                    let reason = format!("more than {capacity} messages in the mailbox");
+                    self.signal(Signal::Failed(id, Failure { kind: FailureKind::MailboxFull, reason }));
+                }
+                self.dead(envelope, DeadReason::MailboxFull);
+            }
         }
     }
 
@@ -754,6 +747,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn run_kept(&mut self, row: usize, id: ActorId, cell: &Mailbox<A>) {
         // SAFETY: the actor is in this worker's block; the reference ends before the next call.
         let Some(held) = (unsafe { cell.held() }) else { return };
+        held.is_listed = false;
         let config = held.config.as_deref().unwrap_or(self.config);
         let (capacity, budget) = (config.capacity() as usize, config.budget_messages());
         if !held.may_run(capacity) {
@@ -840,12 +834,5 @@ impl<M> Drop for CountOnDrop<'_, M> {
         let taken = (self.before - self.held.kept.len()) as u64;
         self.tally.handled += taken;
         self.tally.kept -= taken as i64;
-    }
-}
-
-fn earlier(a: Option<ActorId>, b: Option<ActorId>) -> Option<ActorId> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }

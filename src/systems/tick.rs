@@ -37,14 +37,14 @@ pub(crate) fn run_rounds(world: &mut World) {
         return Engine::scope(world, |engine, world| {
             engine.begin_rounds(world);
             while engine.run_round(world, true) {}
-            engine.end_keyed(world);
+            engine.end_rounds(world);
         });
     }
     Engine::scope(world, Engine::begin_rounds);
     while Engine::scope(world, |engine, world| engine.run_round(world, false)) {
         world.run_schedule(ActorRound);
     }
-    Engine::scope(world, Engine::end_keyed);
+    Engine::scope(world, Engine::end_rounds);
 }
 
 /// The kinds with mail for the next round.
@@ -107,6 +107,15 @@ impl Engine {
             if self.runners[kind as usize].begin_tick() {
                 self.awake.wake(kind);
             }
+        }
+    }
+
+    fn end_rounds(&mut self, world: &mut World) {
+        self.end_keyed(world);
+        // Bevy notes each component of each entity that goes, until it is told to forget.
+        if self.tidies.is_some_and(|ended| ended != self.hub.ended) {
+            world.clear_trackers();
+            self.tidies = Some(self.hub.ended);
         }
     }
 

@@ -79,6 +79,8 @@ pub(crate) struct Held<M> {
     pub(crate) muted: u32,
     /// Async blocks that are to be over before it takes mail.
     pub(crate) turns: u32,
+    /// The worker will visit it when the block's buckets are empty.
+    pub(crate) is_listed: bool,
     pub(crate) life: Life,
     pub(crate) config: Option<Box<MailboxConfig<M>>>,
     /// Ticks of the restarts within the supervisor's window.
@@ -93,6 +95,7 @@ impl<M> Default for Held<M> {
             parked_from_outside: 0,
             muted: 0,
             turns: 0,
+            is_listed: false,
             life: Life::Running,
             config: None,
             restarts: History::default(),

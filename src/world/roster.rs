@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::{AnswerLanes, AnswerParts, Held, SlotTable, Ticking};
 use crate::actor::{HasMailbox, LaneSlot, Newborn};
 use crate::id::{ActorId, Kind};
-use crate::mailbox::{DeadReason, Envelope, Lane, MailStats, MailboxConfig, Part};
+use crate::mailbox::{DeadReason, Lane, MailStats, MailboxConfig, Part};
 
 /// One block's mail in one pass.
 #[derive(Debug)]
@@ -59,8 +59,8 @@ const SPARE_MESSAGES: usize = 64;
 #[derive(Debug)]
 #[expect(clippy::vec_box, reason = "mailboxes hold boxes")]
 pub(crate) struct Scratch<M> {
-    /// Messages that take the long way: through their actor's mailbox.
-    pub(crate) diverted: Vec<Envelope<M>>,
+    /// Slots of the running block whose mailboxes got mail.
+    pub(crate) visits: Vec<u32>,
     /// Messages taken in this round by place in the block; all zero between blocks.
     pub(crate) taken: Vec<u32>,
     /// Slots to visit in the next round.
@@ -73,7 +73,7 @@ pub(crate) struct Scratch<M> {
 
 impl<M> Default for Scratch<M> {
     fn default() -> Self {
-        Self { diverted: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0, spare: Vec::new() }
+        Self { visits: Vec::new(), taken: Vec::new(), due: Vec::new(), tally: Tally::default(), relayed: 0, spare: Vec::new() }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::plan::{Act, Descriptor, EVENTS, Kind, Plan, Test, Transition};
+use super::plan::{Act, Descriptor, EVENTS, Input, Kind, Plan, Test, Transition};
+
+/// Pending timers beyond which a chart counts as one that multiplies them.
+const TIMERS_MAX: usize = 30;
 
 /// Microsteps after which a chart counts as restless.
 const MICROSTEPS_MAX: usize = 40;
@@ -11,7 +14,12 @@ const MICROSTEPS_MAX: usize = 40;
 enum Event {
     Sent(usize),
     Done(usize),
+    /// A state has been active for so many ticks.
+    After(usize, u64),
 }
+
+/// An event to come, with the tick at which it is due; `None` is when nothing else is to be done.
+type Timer = (Option<u64>, Event);
 
 /// A transition and its source.
 type Pick<'p> = (usize, &'p Transition);
@@ -30,6 +38,9 @@ pub(crate) struct Interpreter<'p> {
     /// In the order of activation.
     active: Vec<usize>,
     queue: VecDeque<Event>,
+    now: u64,
+    /// In the order in which they were started.
+    timers: Vec<Timer>,
     history: BTreeMap<usize, Vec<usize>>,
     microsteps: usize,
     log: Vec<u32>,
@@ -46,6 +57,8 @@ impl<'p> Interpreter<'p> {
             scxml,
             active: Vec::new(),
             queue: VecDeque::new(),
+            now: 0,
+            timers: Vec::new(),
             history: BTreeMap::new(),
             microsteps: 0,
             log: Vec::new(),
@@ -66,7 +79,7 @@ impl<'p> Interpreter<'p> {
         std::mem::take(&mut self.log)
     }
 
-    /// `None` if the chart finds no rest, or the rules lead into the impossible.
+    /// `None` if the chart finds no rest or sets ever more timers, or the rules lead into the impossible.
     pub(crate) fn start(&mut self) -> Option<()> {
         let mut entries = Entries::default();
         entries.enter.insert(0);
@@ -78,12 +91,36 @@ impl<'p> Interpreter<'p> {
     }
 
     /// As [`Self::start`], for an event from outside.
-    pub(crate) fn step(&mut self, event: usize) -> Option<()> {
+    pub(crate) fn step(&mut self, input: Input) -> Option<()> {
+        match input {
+            Input::Send(event) => self.take(Event::Sent(event)),
+            Input::Wait(ticks) => {
+                self.now += ticks;
+                while let Some(event) = self.due() {
+                    self.take(event)?;
+                }
+                Some(())
+            }
+        }
+    }
+
+    /// Takes the timer that is due first, and of several the one that was started first.
+    fn due(&mut self) -> Option<Event> {
+        let tick = self.timers.iter().filter_map(|timer| timer.0).min().filter(|tick| *tick <= self.now)?;
+        let at = self.timers.iter().position(|timer| timer.0 == Some(tick))?;
+        Some(self.timers.remove(at).1)
+    }
+
+    fn set_timer(&mut self, ticks: u64, event: Event) {
+        self.timers.push(((ticks > 0).then(|| self.now + ticks), event));
+    }
+
+    fn take(&mut self, event: Event) -> Option<()> {
         if self.is_done {
             return Some(());
         }
         self.microsteps = 0;
-        let picks = self.select(Event::Sent(event));
+        let picks = self.select(event);
         self.microstep(&picks)?;
         self.settle()
     }
@@ -99,13 +136,17 @@ impl<'p> Interpreter<'p> {
                 suppressed = idle && !self.scxml;
                 continue;
             }
-            let Some(event) = self.queue.pop_front() else { break };
+            let immediate = |timers: &mut Vec<Timer>| Some(timers.remove(timers.iter().position(|timer| timer.0.is_none())?).1);
+            let Some(event) = self.queue.pop_front().or_else(|| immediate(&mut self.timers)) else { break };
             let picks = self.select(event);
             self.microstep(&picks)?;
             suppressed = false;
         }
-        self.queue.clear();
-        Some(())
+        if self.is_done {
+            self.queue.clear();
+            self.timers.clear();
+        }
+        (self.timers.len() <= TIMERS_MAX).then_some(())
     }
 
     fn is_active(&self, state: usize) -> bool {
@@ -131,6 +172,7 @@ impl<'p> Interpreter<'p> {
         match (descriptor, event) {
             (Descriptor::Any, _) => 1,
             (Descriptor::Done, Event::Done(done)) if done == state => 3,
+            (Descriptor::After(delay), Event::After(of, ticks)) if (of, ticks) == (state, delay) => 3,
             (Descriptor::Prefix, Event::Sent(event)) if EVENTS[event].starts_with('a') => 2,
             (Descriptor::Event(name), Event::Sent(event)) if name == event => 3,
             (Descriptor::Event(name), Event::Sent(event)) if self.scxml && EVENTS[event].starts_with(&format!("{}.", EVENTS[name])) => 3,
@@ -279,6 +321,7 @@ impl<'p> Interpreter<'p> {
         self.record(&exits);
         for &state in exits.iter().rev() {
             self.act(&self.plan.states[state].exit);
+            self.timers.retain(|timer| !matches!(timer.1, Event::After(of, _) if of == state));
             self.active.retain(|&active| active != state);
         }
         for (_, transition) in &picks {
@@ -319,6 +362,7 @@ impl<'p> Interpreter<'p> {
                 Act::Log(word) => self.log.push(word),
                 Act::Count => self.count += 1,
                 Act::Raise(event) => self.queue.push_back(Event::Sent(event)),
+                Act::Later(event, ticks) => self.set_timer(ticks, Event::Sent(event)),
             }
             // The log is part of the context.
             self.counted |= matches!(act, Act::Log(_) | Act::Count);
@@ -422,6 +466,7 @@ impl<'p> Interpreter<'p> {
             self.active.push(state);
             let node = &self.plan.states[state];
             self.act(&node.entry);
+            self.plan.delays(state).for_each(|ticks| self.set_timer(ticks, Event::After(state, ticks)));
             if entries.initial.contains(&state) {
                 self.act(&node.initial_acts);
             }

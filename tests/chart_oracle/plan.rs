@@ -18,6 +18,15 @@ pub(crate) enum Act {
     Log(u32),
     Count,
     Raise(usize),
+    /// Raises an event after so many ticks.
+    Later(usize, u64),
+}
+
+/// What happens to a chart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input {
+    Send(usize),
+    Wait(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +45,8 @@ pub(crate) enum Descriptor {
     Prefix,
     Any,
     Done,
+    /// The state has been active for so many ticks.
+    After(u64),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -62,11 +73,11 @@ pub(crate) struct State {
     pub(crate) defaults: Vec<usize>,
 }
 
-/// A chart, its states numbered in document order, and the events to be sent to it.
+/// A chart, its states numbered in document order, and what happens to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) states: Vec<State>,
-    pub(crate) events: Vec<usize>,
+    pub(crate) inputs: Vec<Input>,
     /// How many words the actions log: 1 to this.
     pub(crate) words: u32,
 }
@@ -90,6 +101,13 @@ impl Tape<'_> {
         self.below(16) >= 16 - part
     }
 
+    fn input(&mut self) -> Input {
+        match self.below(EVENTS.len() + 3) {
+            event if event < EVENTS.len() => Input::Send(event),
+            more => Input::Wait((more - EVENTS.len()) as u64 + 1),
+        }
+    }
+
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
@@ -98,11 +116,11 @@ impl Tape<'_> {
 impl Plan {
     pub(crate) fn from_tape(tape: &[u16]) -> Self {
         let mut tape = Tape { rest: tape.iter(), words: 0 };
-        let mut plan = Self { states: Vec::new(), events: Vec::new(), words: 0 };
+        let mut plan = Self { states: Vec::new(), inputs: Vec::new(), words: 0 };
         let root = if tape.part(3) { Kind::Parallel } else { Kind::Compound };
         plan.grow(&mut tape, 0, root, 0);
-        // Drawn before the rest, so that a short tape has events.
-        plan.events = (0..6 + tape.below(10)).map(|_| tape.below(EVENTS.len())).collect();
+        // Drawn before the rest, so that a short tape has inputs.
+        plan.inputs = (0..10 + tape.below(12)).map(|_| tape.input()).collect();
         for at in 0..plan.states.len() {
             plan.furnish(&mut tape, at);
         }
@@ -186,6 +204,13 @@ impl Plan {
             let transition = self.transition(tape, at, 2);
             self.states[at].on.push((Descriptor::Done, transition));
         }
+        // Delays of one length share a timer.
+        for ticks in 0..4 {
+            if tape.part(3) {
+                let transition = self.transition(tape, at, 4);
+                self.states[at].on.push((Descriptor::After(ticks), transition));
+            }
+        }
         if tape.part(3) {
             let mut transition = self.transition(tape, at, 0);
             transition.guard = Some(self.test(tape, 0));
@@ -199,7 +224,8 @@ impl Plan {
             tape.words += 1;
             acts.push(Act::Log(tape.words));
         }
-        match tape.below(12) {
+        match tape.below(14) {
+            12 | 13 => acts.push(Act::Later(tape.below(EVENTS.len()), tape.below(4) as u64)),
             10 => acts.push(Act::Raise(tape.below(EVENTS.len()))),
             11 => acts.push(Act::Count),
             _ => {}
@@ -250,6 +276,14 @@ impl Plan {
 
     pub(crate) fn is_real(&self, state: usize) -> bool {
         !matches!(self.states[state].kind, Kind::History(_))
+    }
+
+    /// The delays of a state.
+    pub(crate) fn delays(&self, state: usize) -> impl Iterator<Item = u64> {
+        self.states[state].on.iter().filter_map(|(descriptor, _)| match descriptor {
+            Descriptor::After(ticks) => Some(*ticks),
+            _ => None,
+        })
     }
 
     /// Whether a state is a proper descendant of another.

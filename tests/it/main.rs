@@ -16,6 +16,7 @@ mod identity;
 mod invoke;
 mod isolation;
 mod keyed;
+mod keyed_model;
 mod mail_system;
 mod naming;
 mod offload;

@@ -96,10 +96,12 @@ impl ScxmlDocument {
     ///
     /// # Errors
     ///
-    /// It is no XML, or no SCXML.
+    /// It is no XML, or no SCXML, or it is beyond its limits: elements nested 200 deep, a million of them, 256 attributes of
+    /// one, 4,096 variables, 10,000 names of events.
     pub fn parse(text: &str) -> Result<Self, ScxmlError> {
         let document = xml::parse(text).map_err(|problem| ScxmlError { problems: vec![problem] })?;
         let outline = Outline::of(document.root_element(), &xml::Lines::new(text));
+        let outline = outline.map_err(|problem| ScxmlError { problems: vec![problem] })?;
         Ok(Self { text: text.into(), outline, settings: Settings::default() })
     }
 

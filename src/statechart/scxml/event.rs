@@ -7,7 +7,7 @@ use super::value::ScxmlValue;
 use crate::id::ActorId;
 
 /// The name under which a chart gets events whose names it does not know.
-const OTHER: &str = "(other)";
+pub(super) const OTHER: &str = "(other)";
 
 /// Where an event comes from: `_event.type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,11 +138,6 @@ impl ScxmlEvent {
     /// The `send` that it is of.
     pub(super) fn send_id(&self) -> Option<Arc<str>> {
         self.detail.as_ref()?.send_id.clone()
-    }
-
-    /// Adds the name for events of unknown names.
-    pub(super) fn reserve(names: &mut EventNames) {
-        names.id(OTHER);
     }
 
     fn detail(&mut self) -> &mut Detail {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::super::chart::Chart;
 use super::super::definition::{Definition, Semantics};
 use super::super::model::{EventNames, Model};
+use super::super::set::StateSet;
 use super::super::state_id::StateId;
 use super::bindings::ScxmlBindings;
 use super::content::{COMMUNICATION, EXECUTION, Shared};
-use super::event::ScxmlEvent;
+use super::event::{OTHER, ScxmlEvent};
 use super::expression::DataModel;
 use super::invoke::Door;
 use super::problem::{ScxmlError, ScxmlProblem};
@@ -61,13 +62,29 @@ pub(super) struct Outline {
     pub(super) invokes: bool,
 }
 
+/// How many variables a document may declare, and how many names of events it may know: both are looked for one by one.
+const VARIABLES_MAX: usize = 4_096;
+const NAMES_MAX: usize = 10_000;
+
 impl Outline {
-    pub(super) fn of(root: Element<'_>, lines: &Lines<'_>) -> Self {
+    /// What a document declares.
+    ///
+    /// # Errors
+    ///
+    /// It declares too much.
+    pub(super) fn of(root: Element<'_>, lines: &Lines<'_>) -> Result<Self, ScxmlProblem> {
         let own = xml::own(root);
         let states = |wanted: fn(Element<'_>) -> bool| own.iter().filter(move |e| wanted(**e)).map(|state| StateId::from(lines.id(*state)));
-        Self {
+        let (declared, names) = (variables(&own), names(&own));
+        for (what, count, most) in [("variables", declared.len(), VARIABLES_MAX), ("names of events", names.len(), NAMES_MAX)] {
+            if count > most {
+                let what = format!("the document has {count} {what}, which are more than {most}: split it");
+                return Err(ScxmlProblem::Wrong { line: lines.line(root), what });
+            }
+        }
+        Ok(Self {
             name: root.attribute("name").unwrap_or("scxml").into(),
-            declared: variables(&own),
+            declared,
             parameters: xml::named(root, "datamodel")
                 .flat_map(|model| xml::named(model, "data"))
                 .filter_map(|data| data.attribute("id"))
@@ -75,9 +92,9 @@ impl Outline {
                 .collect(),
             states: states(xml::is_state).collect(),
             leaves: states(xml::is_leaf).collect(),
-            names: Arc::new(names(&own)),
+            names: Arc::new(EventNames::of(names)),
             invokes: own.iter().any(|element| xml::name(*element) == Some("invoke")),
-        }
+        })
     }
 
     /// A new session, whose variables have no values yet.
@@ -109,14 +126,17 @@ fn variables(own: &[Element<'_>]) -> Arc<[Arc<str>]> {
 }
 
 /// The names of events.
-fn names(own: &[Element<'_>]) -> EventNames {
+fn names(own: &[Element<'_>]) -> Vec<String> {
     let of = |element, attribute| attributes(own, element, attribute);
-    let mut names = EventNames::default();
+    let (mut names, mut known) = (Vec::new(), BTreeSet::new());
     let descriptors = of("transition", "event").flat_map(str::split_whitespace).map(plain).filter(|name| *name != "*");
-    for name in [EXECUTION, COMMUNICATION].into_iter().chain(descriptors).chain(of("raise", "event")).chain(of("send", "event")) {
-        names.id(name);
+    for name in
+        [EXECUTION, COMMUNICATION].into_iter().chain(descriptors).chain(of("raise", "event")).chain(of("send", "event")).chain([OTHER])
+    {
+        if known.insert(name) {
+            names.push(name.to_owned());
+        }
     }
-    ScxmlEvent::reserve(&mut names);
     names
 }
 
@@ -150,7 +170,7 @@ where
 
     /// Makes it of an `scxml` element.
     pub(super) fn of(root: Element<'_>, text: Text<'_>, frame: &Frame<M>, parent: &Arc<EventNames>) -> Result<Self, Vec<ScxmlProblem>> {
-        let outline = Outline::of(root, text.lines);
+        let outline = Outline::of(root, text.lines).map_err(|problem| vec![problem])?;
         let chart = write(root, &outline, text, frame, Some(parent))?.build();
         let wrong =
             |error: super::super::error::ChartError| vec![ScxmlProblem::Wrong { line: text.lines.line(root), what: error.to_string() }];
@@ -170,6 +190,14 @@ where
     M: Model<State = StateId, Event = ScxmlEvent, Context: AsRef<ScxmlSession> + AsMut<ScxmlSession>>,
 {
     let Settings { lenient, .. } = frame.settings;
+    if outline.states.len() >= M::Set::CAPACITY {
+        let (states, capacity) = (outline.states.len() + 1, M::Set::CAPACITY);
+        let what = format!(
+            "the document has {states} states with its root, and `Model::Set` holds {capacity}: use `[u64; {}]`",
+            states.div_ceil(64)
+        );
+        return Err(vec![ScxmlProblem::Wrong { line: text.lines.line(root), what }]);
+    }
     let shared = Arc::new(Shared {
         names: outline.names.clone(),
         parent_names: parent.cloned(),

@@ -22,20 +22,44 @@ pub(super) struct Reader<'a, M: Model> {
     pub(super) problems: Vec<ScxmlProblem>,
 }
 
+/// How many problems are told at once.
+const PROBLEMS_MAX: usize = 1_000;
+/// How much of an expression is shown where it is told of.
+const SHOWN_MAX: usize = 200;
+
+/// An expression as it is shown.
+fn short(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}..", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 impl<M: Model> Reader<'_, M> {
+    /// Notes what is wrong, up to a limit.
+    pub(super) fn note(&mut self, problem: ScxmlProblem) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        } else if self.problems.len() == PROBLEMS_MAX {
+            let line = problem.line().unwrap_or_default();
+            self.problems.push(ScxmlProblem::Wrong { line, what: "there is more that is wrong: mend this first".to_owned() });
+        }
+    }
+
     pub(super) fn wrong(&mut self, line: u32, what: impl Into<String>) {
-        self.problems.push(ScxmlProblem::Wrong { line, what: what.into() });
+        self.note(ScxmlProblem::Wrong { line, what: what.into() });
     }
 
     pub(super) fn unsupported(&mut self, line: u32, what: impl Into<String>, remedy: &'static str) {
-        self.problems.push(ScxmlProblem::Unsupported { line, what: what.into(), remedy });
+        self.note(ScxmlProblem::Unsupported { line, what: what.into(), remedy });
     }
 
     /// Tells of a name once.
     pub(super) fn unbound(&mut self, line: u32, kind: &'static str, name: &str) {
         let known = |problem: &ScxmlProblem| matches!(problem, ScxmlProblem::Unbound { kind: k, name: n, .. } if *k == kind && n == name);
         if !self.problems.iter().any(known) {
-            self.problems.push(ScxmlProblem::Unbound { line, kind, name: name.to_owned() });
+            self.note(ScxmlProblem::Unbound { line, kind, name: name.to_owned() });
         }
     }
 
@@ -43,9 +67,9 @@ impl<M: Model> Reader<'_, M> {
     fn or_broken<T>(&mut self, read: Result<T, String>, text: &str, line: u32, broken: impl FnOnce(String) -> T) -> T {
         read.unwrap_or_else(|reason| {
             if !self.lenient {
-                self.problems.push(ScxmlProblem::Expression { line, text: text.trim().to_owned(), reason: reason.clone() });
+                self.note(ScxmlProblem::Expression { line, text: short(text), reason: reason.clone() });
             }
-            broken(format!("`{}`: {reason}", text.trim()))
+            broken(format!("`{}`: {reason}", short(text)))
         })
     }
 

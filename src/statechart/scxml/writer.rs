@@ -17,6 +17,8 @@ use super::session::ScxmlSession;
 use super::value::ScxmlValue;
 use super::xml::{self, Element};
 
+const INVOKES_MAX: usize = 1_000;
+
 /// Writes a chart down.
 pub(super) struct Writer<'a, M: Model> {
     pub(super) reader: Reader<'a, M>,
@@ -130,7 +132,9 @@ where
 
     /// The states that an attribute names; those that are not there are told.
     fn targets(&mut self, element: Element<'_>, attribute: &str) -> Vec<StateId> {
-        let ids: Vec<StateId> = element.attribute(attribute).unwrap_or_default().split_whitespace().map(StateId::from).collect();
+        let mut known = BTreeSet::new();
+        let words = element.attribute(attribute).unwrap_or_default().split_whitespace();
+        let ids: Vec<StateId> = words.filter(|id| known.insert(*id)).map(StateId::from).collect();
         for id in ids.iter().filter(|id| !self.shared.states.contains(id)) {
             let what = format!("there is no state `{}`: add it, or correct the name", id.as_str());
             self.reader.wrong(self.reader.lines.line_of(element, attribute), what);
@@ -222,6 +226,9 @@ where
             let remedy = "it is for charts that are actors: let `ScxmlBindings::children` spawn what they invoke";
             self.reader.unsupported(line, "`invoke` without children", remedy);
         }
+        if self.invokes.len() >= INVOKES_MAX {
+            return self.reader.wrong(line, format!("a document has at most {INVOKES_MAX} `invoke`"));
+        }
         let (payload, content, finalize) = self.parts_of_invoke(element);
         let Some(source) = self.source_of_invoke(element, content) else { return };
         let autoforward = element.attribute("autoforward").is_some_and(|value| value.trim() == "true");
@@ -299,7 +306,7 @@ where
         match Program::of(root, text, &self.shared.frame, &self.shared.names) {
             Ok(program) => Some(Source::Program(program)),
             Err(problems) => {
-                self.reader.problems.extend(problems);
+                problems.into_iter().for_each(|problem| self.reader.note(problem));
                 None
             }
         }

@@ -11,12 +11,18 @@ const NAMESPACE: &str = "http://www.w3.org/2005/07/scxml";
 /// How deep elements may be nested: they are read by recursion.
 const DEPTH_MAX: usize = 200;
 const NODES_MAX: u32 = 1_000_000;
+/// How many attributes an element may have: each is compared with all others.
+const ATTRIBUTES_MAX: usize = 256;
 
 /// An element.
 pub(super) type Element<'a> = Node<'a, 'a>;
 
 /// Parses a document; its root element must be `scxml`.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, ScxmlProblem> {
+    if let Some(at) = crowded_tag(text) {
+        let what = format!("an element has more than {ATTRIBUTES_MAX} attributes");
+        return Err(ScxmlProblem::Wrong { line: Lines::new(text).at(at).0, what });
+    }
     let options = ParsingOptions { nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| ScxmlProblem::Syntax(error.to_string()))?;
     if name(document.root_element()) != Some("scxml") {
@@ -29,6 +35,41 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, ScxmlProblem> {
         }
         None => Ok(document),
     }
+}
+
+/// Where a start tag begins that has too many attributes. A look at the mere text, which need not be XML.
+fn crowded_tag(text: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(next) = text[at..].find('<') {
+        let start = at + next;
+        let rest = &text[start..];
+        let mark = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")].into_iter().find(|(open, _)| rest.starts_with(open));
+        let length = match mark {
+            Some((open, close)) => rest[open.len()..].find(close).map(|end| open.len() + end + close.len())?,
+            None => {
+                let tag = start_tag(&rest[1..]);
+                if tag.bytes().filter(|byte| matches!(byte, b'"' | b'\'')).count() > 2 * ATTRIBUTES_MAX && attributes(tag) > ATTRIBUTES_MAX
+                {
+                    return Some(start);
+                }
+                1 + tag.len()
+            }
+        };
+        at = start + length;
+    }
+    None
+}
+
+/// How many quoted values a tag has.
+fn attributes(tag: &str) -> usize {
+    let (mut rest, mut count) = (tag, 0);
+    while let Some(open) = rest.find(['"', '\'']) {
+        let quote = rest.as_bytes()[open] as char;
+        let Some(length) = rest[open + 1..].find(quote) else { return count };
+        rest = &rest[open + length + 2..];
+        count += 1;
+    }
+    count
 }
 
 /// The local name of an element of SCXML's.
@@ -75,12 +116,22 @@ pub(super) fn is_leaf(element: Element<'_>) -> bool {
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// How many characters there are before each piece of the text: a document may be one long line.
+    chars: Vec<usize>,
 }
+
+/// Bytes of a piece of text whose characters are counted at once.
+const PIECE: usize = 256;
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        let pieces = text.as_bytes().chunks(PIECE).map(count_chars);
+        let chars = std::iter::once(0).chain(pieces.scan(0, |sum, piece| {
+            *sum += piece;
+            Some(*sum)
+        }));
+        Self { text, starts, chars: chars.collect() }
     }
 
     /// Line and column of an element, from 1.
@@ -107,9 +158,19 @@ impl<'a> Lines<'a> {
 
     fn at(&self, offset: usize) -> (u32, u32) {
         let line = self.starts.partition_point(|start| *start <= offset);
-        let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
+        let column = self.chars_before(offset) - self.chars_before(self.starts[line - 1]) + 1;
         (line as u32, column as u32)
     }
+
+    fn chars_before(&self, offset: usize) -> usize {
+        let piece = offset / PIECE;
+        self.chars[piece] + count_chars(&self.text.as_bytes()[piece * PIECE..offset])
+    }
+}
+
+/// How many characters begin in these bytes.
+fn count_chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte as i8) >= -0x40).count()
 }
 
 impl Lines<'_> {

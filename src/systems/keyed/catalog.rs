@@ -17,8 +17,8 @@ use super::config::{KeyedConfig, Loaded, Storage};
 use super::saving::{Saves, Stay};
 use super::view::Sight;
 use crate::actor::{
-    Client, End, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Returned, Signal, Undelivered, Work,
-    drop_because,
+    Anywhere, Client, End, Failure, FailureKind, Go, HasMailbox, Job, KeyedActor, Knock, Newborn, Outbox, Returned, Signal, Undelivered,
+    Work, drop_because,
 };
 use crate::digest::Digester;
 use crate::id::{ActorId, Kind};
@@ -233,11 +233,17 @@ impl<A: KeyedActor> Catalog<A> {
                 }
             }
         }
+        if error.is_none() && !newcomers.is_empty() {
+            self.load_patience.succeeded();
+        }
         if let Some(error) = error {
             let keys: Vec<A::Key> = failed.iter().map(|&id| self.strike_newcomer(engine, id)).collect();
             self.load_failed(engine, &keys, &error);
             let miss = if self.load_attempts > 1 { Miss::Later } else { Miss::NotLoaded };
-            self.stats.not_loaded += if miss == Miss::NotLoaded { keys.len() as u64 } else { 0 };
+            match miss {
+                Miss::Later => keys.into_iter().for_each(|key| self.waiting.expect(key)),
+                Miss::NotLoaded => self.stats.not_loaded += keys.len() as u64,
+            }
             missed.extend(failed.into_iter().map(|id| (id, miss)));
         }
         missed
@@ -535,6 +541,7 @@ fn make_states<'k, A: KeyedActor>(
     storage: Option<&Storage<A>>,
     keys: impl ExactSizeIterator<Item = &'k A::Key> + Clone,
 ) -> Result<Vec<Made<A>>, StoreError> {
+    let _anywhere = (!A::PINNED).then(Anywhere::begin);
     let Some(storage) = storage else { return Ok(keys.map(|key| saved_or_fresh(None, key)).collect()) };
     let mut batch = KeyBatch::with_room(keys.len());
     keys.clone().for_each(|key| batch.push_with(|bytes| key.write(bytes)));

@@ -15,7 +15,7 @@ use bevy_ecs::world::World;
 
 use super::config::Storage;
 use super::saving::{KeySet, Leave, Stay, is_later};
-use crate::actor::KeyedActor;
+use crate::actor::{Anywhere, KeyedActor};
 use crate::id::ActorId;
 use crate::keyed::IdleClock;
 use crate::registry::Directory;
@@ -120,6 +120,7 @@ impl<A: KeyedActor> View<'_, A> {
 
     /// Writes the states of ordered actors; with `at_once`, saves them.
     pub(super) fn write_all(&self, storage: &Storage<A>, ids: &[ActorId], at_once: bool) -> Part {
+        let _anywhere = (!A::PINNED).then(Anywhere::begin);
         let mut batch = SaveBatch::with_room(ids.len());
         let writings = ids.iter().map(|&id| self.write(storage, id, &mut batch)).collect();
         let saved = if at_once && !batch.is_empty() { storage.save(&batch) } else { Ok(()) };
