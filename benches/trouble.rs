@@ -99,10 +99,12 @@ fn failure(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Much mail for sixty workers, without failures and with one message in a hundred that panics. What a panic costs is the
+/// Bursts of mail for sixty workers, without failures and with one message in a hundred that panics. What a panic costs is the
 /// difference of the two, over the number of panics.
 fn fork_join(criterion: &mut Criterion) {
     const MESSAGES: usize = 60_000;
+    /// Messages of a tick, as in `fjthroughput` of the peers.
+    const DEAL: usize = 10_000;
     let mut group = support::slow_group(criterion, "fork_join");
     group.throughput(Throughput::Elements(MESSAGES as u64));
     for (name, every) in [("none", usize::MAX), ("one_panic_in_100", 100)] {
@@ -114,8 +116,11 @@ fn fork_join(criterion: &mut Criterion) {
             let load = |n: usize| if (n + n / 60 + 1).is_multiple_of(every) { Load::Panic } else { Load::Fine(1) };
             let failing = (0..MESSAGES).filter(|&n| matches!(load(n), Load::Panic)).count();
             bencher.iter(|| {
-                throng.tell_many((0..MESSAGES).map(|n| (workers.get(n % 60).expect("of sixty"), load(n))));
-                throng.tick();
+                for burst in 0..MESSAGES / DEAL {
+                    let burst = burst * DEAL..(burst + 1) * DEAL;
+                    throng.tell_many(burst.map(|n| (workers.get(n % 60).expect("of sixty"), load(n))));
+                    throng.tick();
+                }
             });
             let stats = throng.stats();
             assert!(stats.mail.is_balanced() && stats.mail.queued == 0 && stats.mail.dead() == 0, "{stats:?}");

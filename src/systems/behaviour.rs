@@ -603,7 +603,10 @@ impl<A: Actor> ActorBehaviour<A> {
         let started = self.with_context(world, hub, |context, _| {
             let mut started = Started::default();
             for birth in births {
-                started.note(birth.id, call_hook(context, birth.id, || birth.state.started(context)));
+                let begun = call_hook(context, birth.id, || birth.state.started(context));
+                if begun != Ok(Wish::NONE) {
+                    started.note(birth.id, begun);
+                }
             }
             started
         });

@@ -684,7 +684,9 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         let (capacity, policy) = (config.capacity() as usize, config.policy());
         let taken = self.scratch.taken.get(id.place()).map_or(0, |&taken| taken as usize);
         let room = capacity.saturating_sub(taken);
-        self.let_in(held, room);
+        if !held.parked.is_empty() {
+            self.let_in(held, room);
+        }
         if held.kept.len() < room && held.parked.is_empty() {
             held.kept.push(envelope);
             self.scratch.tally.kept += 1;

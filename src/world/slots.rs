@@ -50,18 +50,28 @@ impl SlotTable {
     /// Enters an actor.
     pub(crate) fn insert(&mut self, id: ActorId, entity: Entity, table: TableId, row: u32) {
         let slot = id.slot() as usize;
-        if slot >= self.entries.len() {
-            let vacant = SlotEntry { entity: Entity::PLACEHOLDER, row: 0, generation: 0 };
-            self.entries.resize(slot + 1, vacant);
+        let entry = SlotEntry { entity, row, generation: id.generation() };
+        if slot == self.entries.len() {
+            self.entries.push(entry);
+        } else {
+            self.fill(slot, entry);
         }
-        debug_assert_eq!(self.entries[slot].generation, 0, "a slot has one holder");
-        self.entries[slot] = SlotEntry { entity, row, generation: id.generation() };
         self.live += 1;
         let block = id.block() as usize;
         if block >= self.hints.len() {
             self.hints.resize(block + 1, None);
         }
         self.hints[block].get_or_insert(BlockHint { table, offset: i64::from(row) - slot as i64 });
+    }
+
+    /// Enters an actor in a slot that is not the next.
+    fn fill(&mut self, slot: usize, entry: SlotEntry) {
+        if slot >= self.entries.len() {
+            let vacant = SlotEntry { entity: Entity::PLACEHOLDER, row: 0, generation: 0 };
+            self.entries.resize(slot + 1, vacant);
+        }
+        debug_assert_eq!(self.entries[slot].generation, 0, "a slot has one holder");
+        self.entries[slot] = entry;
     }
 
     /// Strikes an actor out; returns its entity.
