@@ -390,6 +390,8 @@ pub(crate) trait TypeAsks {
     fn suspects(&self) -> &[Suspect];
     /// The turn that an actor is in; `None` if it is in none, or in more.
     fn turn_of(&mut self, actor: ActorId) -> Option<Turned>;
+    /// Whether an actor has continuations besides its async blocks. Looks at all asks of its block.
+    fn has_continuations(&mut self, actor: ActorId) -> bool;
     /// Gives an ask that is brought to its end another place, so that what comes to the old one is late.
     fn renew(&mut self, ask: Suspect) -> Option<AskPlace>;
     /// Who waits for an end.
@@ -422,6 +424,13 @@ impl<A: Actor> TypeAsks for AskTables<A> {
     fn turn_of(&mut self, actor: ActorId) -> Option<Turned> {
         let task = self.table_mut(actor)?.tasks.turn_of(actor)?;
         Some(Turned { asked: task.waits.borrow().only_asked(), cause: task.cause })
+    }
+
+    fn has_continuations(&mut self, actor: ActorId) -> bool {
+        self.table_mut(actor).is_some_and(|table| {
+            let mut pending = table.cells.iter().filter_map(|cell| cell.pending.as_ref());
+            pending.any(|ask| ask.asker == actor && !matches!(ask.go_on, GoOn::Task { .. }))
+        })
     }
 
     fn renew(&mut self, ask: Suspect) -> Option<AskPlace> {

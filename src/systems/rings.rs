@@ -6,7 +6,7 @@
 //! the first, no answer can come. All asks of a ring outlive their tick; so it is enough to look at those that did so
 //! just now, which closes a ring at the latest with its last ask. From each, the way leads from actor to actor:
 //! each is in one turn, waits for one ask and nothing else, and has been asked by the one before in vain, its
-//! question in the mailbox, or being what the turn is about. An ask that leads back to its asker ends with an
+//! question in the mailbox, or being what the turn is about; and none has a continuation that could answer. An ask that leads back to its asker ends with an
 //! error, which frees the others.
 //!
 //! # Source
@@ -61,7 +61,9 @@ impl Engine {
                 return None;
             }
             if asked == asker {
-                return Some(ring);
+                // A continuation may hold what one of them waits for.
+                let may_go_on = ring.iter().any(|&actor| self.has_continuations(actor));
+                return (!may_go_on).then_some(ring);
             }
             // A ring that the asker is not in ends with the ask of one who is.
             if ring.contains(&asked) || ring.len() == RING_MAX {
@@ -70,6 +72,11 @@ impl Engine {
             ring.push(asked);
             asked = turn.asked?;
         }
+    }
+
+    fn has_continuations(&mut self, actor: ActorId) -> bool {
+        let asks = self.runners.get_mut(actor.kind() as usize).and_then(|runner| runner.asks());
+        asks.is_some_and(|asks| asks.has_continuations(actor))
     }
 
     fn turn_of(&mut self, actor: ActorId) -> Option<Turned> {

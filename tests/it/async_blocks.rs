@@ -356,6 +356,50 @@ fn a_ring_through_a_question_that_a_block_answers() {
 }
 
 #[test]
+fn who_can_answer_from_a_continuation_is_in_no_ring() {
+    everywhere(|options| {
+        let mut scene = Scene::new(options);
+        let (a, b) = (scene.a, scene.b);
+        let slow = scene.throng.spawn(Worker::default());
+        scene.throng.tell(
+            slow,
+            block(move |this| async move {
+                this.sleep(4).await;
+                Ok(())
+            }),
+        );
+        // `b` awaits `a`, which awaits the answer that `b` gives when it has heard from `slow`.
+        let asked = move |reply: ReplyTo<u64>| {
+            let reply = std::sync::Mutex::new(Some(reply));
+            run(move |_, cx| {
+                let Some(reply) = reply.lock().unwrap().take() else { return Ok(()) };
+                cx.ask(slow, |reply| Do::Get(7, reply)).then(move |_, answer, cx| {
+                    cx.reply(reply, answer?);
+                    Ok(())
+                });
+                cx.run_async(move |this| async move {
+                    let answer = this.ask(a, |reply| Do::Get(1_000, reply)).await?;
+                    note(this, answer);
+                    Ok(())
+                });
+                Ok(())
+            })
+        };
+        scene.throng.tell(
+            a,
+            block(move |this| async move {
+                let answer = this.ask(b, asked).await?;
+                note(this, answer);
+                Ok(())
+            }),
+        );
+        scene.throng.run_ticks(8);
+        assert_eq!((scene.log(a), scene.log(b)), (vec![7], vec![1_001]));
+        assert_eq!(scene.throng.stats().failures, 0);
+    });
+}
+
+#[test]
 fn a_question_that_is_handled_in_time_is_no_ring() {
     everywhere(|options| {
         let mut scene = Scene::new(options);
