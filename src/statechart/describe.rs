@@ -30,7 +30,7 @@ impl<M: Model> Chart<M> {
     ///     door.initial("open");
     ///     door.state("open", |open| {
     ///         open.tag("passable");
-    ///         open.on(push).guard(Guard::test(|pushes, _| *pushes < 3).named("it holds")).go("closed");
+    ///         open.on(push).guard(Guard::test(|pushes, _| *pushes < 3).named("it still springs")).go("closed");
     ///         open.on(push).run(|pushes, _, _| *pushes = 0).named("repair");
     ///     });
     ///     door.end("closed", |_| {});
@@ -40,7 +40,8 @@ impl<M: Model> Chart<M> {
     /// assert_eq!(chart.describe(0), "\
     /// chart door, at first \"open\"
     ///     state \"open\", tagged passable
-    ///         on push, if its guard holds: to \"closed\"
+    ///         on push, if it still springs: to \"closed\"
+    ///         on push: repair
     ///     final state \"closed\"
     /// ");
     /// # Ok::<(), throng::statechart::ChartError>(())
