@@ -10,6 +10,7 @@
 //! timer that is gone finds nothing to do.
 
 mod invoke;
+mod known;
 #[cfg(feature = "serde")]
 mod saved;
 #[cfg(feature = "scxml")]
@@ -240,9 +241,16 @@ where
     }
 }
 
+/// With the names of states and events, if the type's chart is registered; with their numbers otherwise, and if different
+/// charts are registered for the type in different worlds.
 impl<C: ChartActor + Debug> Debug for Charted<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Charted").field("context", &self.context).field("configuration", &self.configuration).finish()
+        let chart = self.own_chart().or_else(known::chart_of::<C>);
+        let configuration = fmt::from_fn(|f| match &chart {
+            Some(chart) => chart.show(&self.configuration).fmt(f),
+            None => self.configuration.fmt(f),
+        });
+        f.debug_struct("Charted").field("context", &self.context).field("configuration", &configuration).finish()
     }
 }
 
@@ -274,7 +282,9 @@ pub struct SharedChart<C: ChartActor> {
 impl<C: ChartActor> SharedChart<C> {
     pub(crate) fn new(chart: Chart<Charting<C>>) -> Self {
         let kinds = <<C::Event as ChartEvent>::Kind as EventKind>::NAMES.len().max(chart.kind_count());
-        Self { chart: Arc::new(chart), unhandled: (0..kinds).map(|_| AtomicU64::new(0)).collect() }
+        let chart = Arc::new(chart);
+        known::remember(&chart);
+        Self { chart, unhandled: (0..kinds).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// The chart.

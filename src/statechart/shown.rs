@@ -39,6 +39,13 @@ impl<M: Model> Chart<M> {
     pub fn show<'a>(&'a self, configuration: &'a Configuration<M>) -> Shown<'a, M> {
         Shown { chart: self, configuration }
     }
+
+    /// Whether its configurations read the same in the words of another chart.
+    pub(crate) fn speaks_like(&self, other: &Self) -> bool {
+        let kinds = |chart: &Self| (0..chart.kind_count()).map(|kind| chart.kind_name(kind).to_owned()).collect::<Vec<_>>();
+        let states = |chart: &Self| chart.states.iter().map(|state| state.text.clone()).collect::<Vec<_>>();
+        self.name == other.name && states(self) == states(other) && kinds(self) == kinds(other)
+    }
 }
 
 /// A configuration with its chart, to be printed: see [`Chart::show`].

@@ -322,3 +322,43 @@ fn digests_do_not_depend_on_threads() {
         assert!(one == digests(ThrongOptions::new().threads(threads).share_always(true)), "{threads} threads");
     }
 }
+
+#[derive(Debug)]
+struct Lamp;
+
+impl ChartActor for Lamp {
+    type State = &'static str;
+    type Event = Sense;
+    type Set = u64;
+    type Params = ();
+}
+
+fn lamp(first: &'static str) -> (Throng, ActorRef<Charted<Lamp>>) {
+    let mut throng = Throng::default();
+    let chart = Charted::<Lamp>::define("lamp", |lamp| {
+        lamp.initial(first);
+        lamp.state(first, |first| {
+            first.after(5).go("spent");
+        });
+        lamp.state("spent", |_| {});
+    });
+    throng.register_chart(chart).expect("the chart is sound");
+    let lamp = throng.spawn(Charted::new(Lamp));
+    throng.tick();
+    (throng, lamp)
+}
+
+#[test]
+fn an_actor_is_printed_by_names_unless_charts_differ() {
+    let shown = |(throng, lamp): &mut (Throng, ActorRef<Charted<Lamp>>)| format!("{:?}", throng.state(*lamp).expect("it lives"));
+    let mut bright = lamp("bright");
+    let named = shown(&mut bright);
+    assert!(named.contains(r#"lamp { status: Active, states: ["\"bright\""], timers: {"xstate.after.5.\"bright\"": Some("#), "{named}");
+    let another = lamp("bright");
+    assert_eq!(shown(&mut bright), named);
+    let dim = lamp("dim");
+    let numbered = shown(&mut bright);
+    assert!(!numbered.contains("bright"), "{numbered}");
+    drop((another, dim));
+    assert_eq!(shown(&mut bright), named);
+}
