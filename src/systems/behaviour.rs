@@ -288,24 +288,21 @@ fn params_missing() -> Start {
 
 /// An actor that ends handles nothing more, until it is restarted.
 fn halt<A: Actor>(world: &mut World, roster: &Roster<A>, id: ActorId) {
-    let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
-    if let Some(mut cell) = entity.and_then(|entity| world.get_mut::<Mailbox<A>>(entity)) {
+    if let Some(mut cell) = roster.slots.entity(id).ok().and_then(|entity| world.get_mut::<Mailbox<A>>(entity)) {
         cell.bypass_change_detection().held_mut().get_or_insert_default().life = Life::Failed;
     }
 }
 
 /// An actor that closed its mailbox was restarted.
 fn reopen<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
-    let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
-    if let Some(cell) = entity.and_then(|entity| world.get::<Mailbox<A>>(entity)) {
+    if let Some(cell) = roster.slots.entity(id).ok().and_then(|entity| world.get::<Mailbox<A>>(entity)) {
         cell.reopen();
     }
 }
 
 /// An actor that stopped itself in a hook takes no more mail.
 fn close<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
-    let entity = roster.slots.entry(id).ok().map(|entry| entry.entity);
-    if let Some(cell) = entity.and_then(|entity| world.get::<Mailbox<A>>(entity)) {
+    if let Some(cell) = roster.slots.entity(id).ok().and_then(|entity| world.get::<Mailbox<A>>(entity)) {
         cell.close();
     }
 }
@@ -316,7 +313,7 @@ fn close<A: Actor>(world: &World, roster: &Roster<A>, id: ActorId) {
 ///
 /// Nothing else refers to that state.
 unsafe fn state_of<'w, A: Actor>(world: UnsafeWorldCell<'w>, roster: &Roster<A>, id: ActorId) -> Option<Mut<'w, A>> {
-    let entity = roster.slots.entry(id).ok()?.entity;
+    let entity = roster.slots.entity(id).ok()?;
     // SAFETY: promised by the caller.
     unsafe { world.get_entity(entity).ok()?.get_mut::<A>() }
 }

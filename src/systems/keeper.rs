@@ -174,7 +174,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn entity(&self, id: ActorId) -> Option<Entity> {
-        self.roster.slots.entry(id).ok().map(|entry| entry.entity)
+        self.roster.slots.entity(id).ok()
     }
 
     fn live(&self) -> usize {
@@ -238,7 +238,7 @@ impl<A: HasMailbox> Runner for Keeper<A> {
     }
 
     fn set_ticking(&mut self, id: ActorId, ticks: bool) {
-        if self.roster.slots.entry(id).is_ok() {
+        if self.roster.slots.check(id).is_ok() {
             self.roster.ticking.set(id, ticks);
         }
     }

@@ -195,13 +195,14 @@ impl<'w, 's, A: HasMailbox, D: SingleEntityQueryData> Lens<'w, 's, A, D> {
     #[cold]
     #[inline(never)]
     fn search(&mut self, id: ActorId) -> Result<(usize, &'w Mailbox<A>), DeadReason> {
-        let entry = *self.slots.entry(id)?;
-        if let Some(cell) = self.mailbox_in(entry.row as usize)
+        let entity = self.slots.entity(id)?;
+        if let Some(row) = self.slots.strayed(id)
+            && let Some(cell) = self.mailbox_in(row)
             && cell.is(id)
         {
-            return Ok((entry.row as usize, cell));
+            return Ok((row, cell));
         }
-        let location = self.world.entities().get_spawned(entry.entity).map_err(|_| DeadReason::Stopped)?;
+        let location = self.world.entities().get_spawned(entity).map_err(|_| DeadReason::Stopped)?;
         if self.table != Some(location.table_id) {
             self.aim(location.table_id);
             // The guess holds in the block's own table only.

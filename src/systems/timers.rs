@@ -176,7 +176,7 @@ fn send<M: 'static>(load: Load<M>, send: impl FnOnce(M)) -> Result<Option<Load<M
 }
 
 fn owner_lives<A: HasMailbox>(roster: &Roster<A>, others: Others<'_>, owner: Option<ActorId>) -> bool {
-    owner.is_none_or(|id| if id.kind() == roster.kind { roster.slots.entry(id).is_ok() } else { others.is_alive(id) })
+    owner.is_none_or(|id| if id.kind() == roster.kind { roster.slots.check(id).is_ok() } else { others.is_alive(id) })
 }
 
 /// Drops a timer whose message may panic when it is dropped.

@@ -86,7 +86,7 @@ impl<A: KeyedActor> View<'_, A> {
     /// When an actor at rest was touched last, and its state; `None` if there is no state, it has failed, is muted, or mail
     /// waits in its mailbox. With it comes whether its state may be saved.
     fn look(&self, id: ActorId) -> (Option<Touch>, Option<&A>) {
-        let seen = self.slots.entry(id).ok().and_then(|entry| self.sight.get_manual(self.world, entry.entity).ok());
+        let seen = self.slots.entity(id).ok().and_then(|entity| self.sight.get_manual(self.world, entity).ok());
         let Some((mailbox, state)) = seen else { return (None, None) };
         // SAFETY: the tick's rounds are over, and the engine has the world to itself: no pass runs.
         let posture = unsafe { mailbox.posture() };
