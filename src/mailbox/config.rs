@@ -112,6 +112,10 @@ impl<M> MailboxConfig<M> {
         self.capacity.get()
     }
 
+    pub(crate) fn is_unbounded(&self) -> bool {
+        self.capacity.get() == u32::MAX
+    }
+
     pub(crate) fn policy(&self) -> Overflow {
         self.overflow
     }

@@ -41,12 +41,10 @@ impl<M> KeptMail<M> {
 
     /// Takes the oldest message that is not postponed.
     pub(crate) fn next(&mut self) -> Option<Envelope<M>> {
-        let envelope = self.entries.get_mut(self.cursor)?.take();
+        let envelope = if self.cursor == 0 { self.entries.pop_front()? } else { self.entries.get_mut(self.cursor)?.take() };
         debug_assert!(envelope.is_some(), "no holes behind the cursor");
         self.len -= 1;
-        if self.cursor == 0 {
-            self.entries.pop_front();
-        } else {
+        if self.cursor > 0 {
             self.cursor += 1;
             self.compact();
         }

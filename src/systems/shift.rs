@@ -27,7 +27,7 @@ use super::lens::Lens;
 use crate::actor::{AskEnd, Batch, Failure, FailureKind, Handled, HasMailbox, Leg, Outbox, Signal, Turn, Undelivered, drop_because};
 use crate::cache::prefetch_slice;
 use crate::id::{ActorId, BLOCK, BLOCK_BITS, BlockId, Kind, MemberId};
-use crate::mailbox::{DeadLetter, DeadReason, Envelope, MailboxConfig, Overflow, Part, Reader, Segment, Shout, take_only};
+use crate::mailbox::{DeadLetter, DeadReason, Envelope, KeptMail, MailboxConfig, Overflow, Part, Reader, Segment, Shout, take_only};
 use crate::panics;
 use crate::world::{AnswerParts, Held, Job, Life, Mailbox, Scratch, SlotTable, Tally, Ticking};
 
@@ -364,7 +364,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
 
     /// Puts together the envelope of a message that is not handled after all. User code may run in it (the clone of a message to all); should it
     /// panic, that is the receiver's failure, not that of the actor before.
-    #[cold]
+    #[inline]
     fn whole(&mut self, to: ActorId, from: Option<MemberId>, msg: impl FnOnce() -> A::Msg) -> Envelope<A::Msg> {
         let turn = self.receiver.turn();
         turn.begin_from(to, from);
@@ -671,9 +671,21 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     }
 
     /// Puts a message into a mailbox, which is visited when the block's buckets are empty.
+    #[inline]
+    fn admit(&mut self, cell: &Mailbox<A>, envelope: Envelope<A::Msg>) {
+        // SAFETY: the actor is in this worker's block, and the reference ends here.
+        match unsafe { cell.held() } {
+            Some(held) if held.takes_all => {
+                held.kept.push(envelope);
+                self.scratch.tally.kept += 1;
+            }
+            _ => self.admit_if_there_is_room(cell, envelope),
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    fn admit(&mut self, cell: &Mailbox<A>, envelope: Envelope<A::Msg>) {
+    fn admit_if_there_is_room(&mut self, cell: &Mailbox<A>, envelope: Envelope<A::Msg>) {
         let id = envelope.to;
         // SAFETY: the actor is in this worker's block, and nothing below asks for the box again.
         let held = self.scratch.hold(unsafe { cell.held() });
@@ -682,6 +694,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
         }
         let config = held.config.as_deref().unwrap_or(self.config);
         let (capacity, policy) = (config.capacity() as usize, config.policy());
+        held.takes_all = config.is_unbounded();
         let taken = self.scratch.taken.get(id.place()).map_or(0, |&taken| taken as usize);
         let room = capacity.saturating_sub(taken);
         if !held.parked.is_empty() {
@@ -749,7 +762,7 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     fn run_kept(&mut self, row: usize, id: ActorId, cell: &Mailbox<A>) {
         // SAFETY: the actor is in this worker's block; the reference ends before the next call.
         let Some(held) = (unsafe { cell.held() }) else { return };
-        held.is_listed = false;
+        (held.is_listed, held.takes_all) = (false, false);
         let config = held.config.as_deref().unwrap_or(self.config);
         let (capacity, budget) = (config.capacity() as usize, config.budget_messages());
         if !held.may_run(capacity) {
@@ -779,15 +792,24 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     }
 
     fn take_each(&mut self, row: usize, cell: &Mailbox<A>, most: u32) {
-        for _ in 0..most {
-            // SAFETY: the actor is in this worker's block; the reference ends before the call below.
-            let Some(held) = (unsafe { cell.held() }) else { return };
-            if held.life != Life::Running || held.turns > 0 {
-                return;
-            }
-            let Some(Envelope { to, from, msg }) = held.kept.next() else { return };
+        let mut left = most;
+        // SAFETY: the actor is in this worker's block; the reference ends before `after`, and calls ask for no box.
+        while let Some(held) = unsafe { cell.held() }
+            && held.life == Life::Running
+            && held.turns == 0
+            && let Some((to, handled)) = self.take_quiet(row, &mut held.kept, &mut left)
+        {
+            self.after::<false>(cell, to, handled);
+        }
+    }
+
+    /// Lets an actor take kept mail, up to the first call that fails or wishes something.
+    fn take_quiet(&mut self, row: usize, kept: &mut KeptMail<A::Msg>, left: &mut u32) -> Option<(ActorId, Handled)> {
+        while *left > 0 {
+            let Envelope { to, from, msg } = kept.next()?;
+            *left -= 1;
             self.scratch.tally.kept -= 1;
-            // SAFETY: the row was found by `visit`, and the lens was not aimed elsewhere since.
+            // SAFETY: the row was found by `visit_each`, and the lens was not aimed elsewhere since.
             let Some(item) = (unsafe { self.lens.fetch(row) }) else {
                 self.dead(Envelope { to, from, msg }, DeadReason::NoState);
                 continue;
@@ -796,9 +818,10 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             self.receiver.turn().begin(to, from);
             let handled = self.receiver.receive(item, msg);
             if handled.is_err() || !self.receiver.turn().wishes_nothing() {
-                self.after::<false>(cell, to, handled);
+                return Some((to, handled));
             }
         }
+        None
     }
 
     fn take_batch(&mut self, row: usize, id: ActorId, cell: &Mailbox<A>, most: u32) {

@@ -81,6 +81,8 @@ pub(crate) struct Held<M> {
     pub(crate) turns: u32,
     /// The worker will visit it when the block's buckets are empty.
     pub(crate) is_listed: bool,
+    /// It is listed, and has room for whatever comes.
+    pub(crate) takes_all: bool,
     pub(crate) life: Life,
     pub(crate) config: Option<Box<MailboxConfig<M>>>,
     /// Ticks of the restarts within the supervisor's window.
@@ -96,6 +98,7 @@ impl<M> Default for Held<M> {
             muted: 0,
             turns: 0,
             is_listed: false,
+            takes_all: false,
             life: Life::Running,
             config: None,
             restarts: History::default(),
