@@ -218,6 +218,7 @@ fn the_output_of_the_whole_chart_is_its_final_data() {
 
 /// A beast that grows, sends to itself, fails and restarts, all by its document.
 #[derive(Debug, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Beast(ScxmlSession);
 
 impl ChartActor for Beast {
@@ -285,6 +286,31 @@ fn digests(document: &ScxmlDocument, of: usize, options: ThrongOptions) -> Vec<u
         digests.push(throng.digest());
     }
     digests
+}
+
+/// After each meal a snapshot is taken, from which a second beast goes on: the two stay alike.
+#[cfg(feature = "serde")]
+#[test]
+fn what_is_saved_goes_on() {
+    let document = beast("native");
+    let chart: Definition<Charting<Beast>> = document.clone().define(&ScxmlBindings::new(), 1).expect("all is bound");
+    let mut throng = Throng::default();
+    throng.register_chart(chart).expect("the chart is sound");
+    let original = throng.spawn(Charted::new(Beast(document.session())));
+    let mut copies = vec![original];
+    let mut pending = 0;
+    for grams in [4, 30, 3, 8, 25, 1, 2, 40] {
+        let meal = document.event("eat").with_data([("grams", grams)]);
+        throng.tell_many(copies.iter().map(|beast| (*beast, meal.clone().into())));
+        throng.tick();
+        let texts: Vec<_> =
+            copies.iter().map(|beast| serde_json::to_string(throng.state(*beast).expect("it lives")).expect("it can be written")).collect();
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:#?}");
+        pending += usize::from(!texts[0].contains("\"timers\":[]"));
+        let copy: Charted<Beast> = serde_json::from_str(&texts[0]).expect("it can be read");
+        copies.push(throng.spawn(copy));
+    }
+    assert!(pending > 1, "some wait for an event that was sent with a delay");
 }
 
 fn equal_on_any_number_of_threads(document: &ScxmlDocument, of: usize) {

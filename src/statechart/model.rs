@@ -51,6 +51,7 @@ pub trait EventKind: Copy + Send + Sync + 'static {
 
 /// An event that is nothing but a name known at run time; see [`EventNames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EventId(u16);
 
 impl ChartEvent for EventId {

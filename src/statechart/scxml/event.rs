@@ -11,6 +11,7 @@ pub(super) const OTHER: &str = "(other)";
 
 /// Where an event comes from: `_event.type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ScxmlEventType {
     /// From the processor itself, as errors and done events do.
     Platform,
@@ -33,6 +34,7 @@ impl ScxmlEventType {
 /// An event of an SCXML document: a name, and what `_event` tells of it. Made by
 /// [`ScxmlDocument::event`](super::ScxmlDocument::event). 16 bytes where it is nothing but a known name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScxmlEvent {
     kind: EventId,
     source: ScxmlEventType,
@@ -40,6 +42,7 @@ pub struct ScxmlEvent {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Detail {
     /// Where the kind does not say it.
     name: Option<Arc<str>>,
@@ -49,6 +52,7 @@ struct Detail {
     origin_type: Option<Arc<str>>,
     invoke_id: Option<Arc<str>>,
     /// The child that sent it.
+    #[cfg_attr(feature = "serde", serde(skip))]
     child: Option<Child>,
     /// Of one that waited for its delay: whom it is to be sent to.
     target: Option<Arc<str>>,

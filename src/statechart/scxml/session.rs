@@ -12,8 +12,10 @@ pub(super) const PROCESSOR: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProces
 
 /// The variables of one instance of an [`ScxmlDocument`](super::ScxmlDocument): a chart's context, or a part of it.
 ///
-/// It is plain data: a snapshot holds it, equal histories make equal ones.
+/// It is plain data: equal histories make equal ones, and with the feature `serde` it is saved and read, but for what it
+/// knows of other actors: who invoked it, and what it has invoked, which is invoked anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScxmlSession {
     pub(super) id: Arc<str>,
     pub(super) name: Arc<str>,
@@ -23,12 +25,16 @@ pub struct ScxmlSession {
     ids: u32,
     /// The data of the final state that was entered last.
     pub(super) output: Option<ScxmlEvent>,
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) parent: Option<Parent>,
     /// What active states invoke, in the order of the starts.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) invocations: Vec<Invocation>,
     /// Children that were cancelled in the round of the last one, and when that was.
+    #[cfg_attr(feature = "serde", serde(skip))]
     cancelled: Vec<(ActorId, Instant)>,
     /// How many invocations lie between it and the session that nobody invoked.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) depth: u32,
 }
 

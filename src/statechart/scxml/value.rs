@@ -17,6 +17,7 @@ use std::sync::Arc;
 /// assert_eq!(order.to_string(), "{item: \"tea\", pots: 2}");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ScxmlValue {
     /// Nothing was put there.
@@ -40,9 +41,25 @@ pub enum ScxmlValue {
     Function(Arc<str>),
 }
 
-/// A number that is not whole, or not a number. Equal are those of equal bits.
+/// A number that is not whole, or not a number. Equal are those of equal bits, which are what serde writes: not every
+/// format has a word for what is not a number.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(from = "u64", into = "u64"))]
 pub struct ScxmlNumber(pub f64);
+
+#[cfg(feature = "serde")]
+impl From<u64> for ScxmlNumber {
+    fn from(bits: u64) -> Self {
+        Self(f64::from_bits(bits))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<ScxmlNumber> for u64 {
+    fn from(ScxmlNumber(number): ScxmlNumber) -> Self {
+        number.to_bits()
+    }
+}
 
 impl PartialEq for ScxmlNumber {
     fn eq(&self, other: &Self) -> bool {
@@ -200,6 +217,16 @@ mod tests {
         assert_eq!(record.to_string(), "{a: [1, \"a\", true, null, 0.5], b: \"text\"}");
         assert_eq!(record.get("b"), &"text".into());
         assert_eq!(record.get("c"), &ScxmlValue::Undefined);
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn every_value_is_read_as_it_was_written() {
+        let numbers = [0.5, -0.0, f64::NAN, f64::INFINITY].map(|number| ScxmlValue::Number(ScxmlNumber(number)));
+        let others = [ScxmlValue::Undefined, ScxmlValue::Null, ScxmlValue::Function("() => 1".into()), "text".into()];
+        let value = ScxmlValue::record([("numbers", ScxmlValue::List(numbers.into())), ("others", ScxmlValue::List(others.into()))]);
+        let text = serde_json::to_string(&value).expect("it can be written");
+        assert_eq!(serde_json::from_str::<ScxmlValue>(&text).expect("it can be read"), value);
     }
 
     #[test]
