@@ -120,9 +120,9 @@ impl<M> KeptMail<M> {
         (self.cursor, self.len, self.postponements) = (0, 0, 0);
     }
 
-    /// Messages for which there is memory.
-    pub(crate) fn capacity(&self) -> usize {
-        self.entries.capacity()
+    /// Bytes of memory for messages.
+    pub(crate) fn room_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Option<Envelope<M>>>()
     }
 
     /// Takes all messages, oldest first.

@@ -51,9 +51,9 @@ impl Tally {
     }
 }
 
-/// Boxes that a worker keeps for mailboxes that will hold something, and messages for which one may have memory.
+/// Boxes that a worker keeps for mailboxes that will hold something, and bytes that each may have for messages.
 const SPARE: usize = 64;
-const SPARE_MESSAGES: usize = 64;
+const SPARE_BYTES: usize = 8 << 10;
 
 /// What one worker needs again and again.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl<M> Scratch<M> {
     pub(crate) fn let_go(&mut self, slot: &mut Option<Box<Held<M>>>) {
         if let Some(mut empty) = slot.take_if(|held| held.is_idle())
             && self.spare.len() < SPARE
-            && empty.kept.capacity() <= SPARE_MESSAGES
+            && empty.kept.room_bytes() <= SPARE_BYTES
         {
             empty.kept.renew();
             self.spare.push(empty);
