@@ -299,15 +299,23 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
             mail.receivers().for_each(|to| self.lens.prefetch(to.slot()));
         }
         if diverts_all {
-            while let Some(source) = mail.run() {
-                self.receiver.turn().set_source(source);
-                while let Some((to, from, msg)) = mail.next() {
-                    self.divert(to, from, msg);
-                }
-            }
-            return;
+            self.divert_each(mail);
+        } else if may_fill {
+            self.mail::<true>(mail, n);
+        } else {
+            self.mail::<false>(mail, n);
         }
-        if may_fill { self.mail::<true>(mail, n) } else { self.mail::<false>(mail, n) }
+    }
+
+    /// Puts the next messages into their receivers' mailboxes.
+    #[inline(never)]
+    fn divert_each(&mut self, mail: &mut Reader<'_, A::Msg>) {
+        while let Some(source) = mail.run() {
+            self.receiver.turn().set_source(source);
+            while let Some((to, from, msg)) = mail.next() {
+                self.divert(to, from, msg);
+            }
+        }
     }
 
     /// Handles the next messages, `n` by number, in order of arrival. With `COUNT`, an actor takes no more than its capacity.
@@ -403,7 +411,8 @@ impl<'s, A: HasMailbox, D: SingleEntityQueryData, R: Receive<A, D>> Worker<'_, '
     ///
     /// Mostly it goes behind others, with nothing to consider. It is put together in its place: to copy it there from
     /// elsewhere, where it was written in other pieces, waits for these stores (60% of the time of this, measured).
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     fn hold_back(&mut self, cell: &Mailbox<A>, to: ActorId, from: Option<MemberId>, msg: impl FnOnce() -> A::Msg) {
         // SAFETY: the actor is in this worker's block, and making a message asks for no box.
         match unsafe { cell.held() } {
