@@ -95,7 +95,12 @@ impl Nursery {
         let reused = (last + 1).min(self.free.len() as u64);
         self.fresh += (last + 1 - reused) as u32;
         self.free.drain(..reused as usize);
-        for id in unused.into_iter().rev() {
+        self.give_back(&unused);
+    }
+
+    /// Gives ids back that no actor has had: they are the next to be taken, in this order.
+    pub(crate) fn give_back(&mut self, unborn: &[ActorId]) {
+        for &id in unborn.iter().rev() {
             self.free.push_front(id);
         }
     }

@@ -378,6 +378,12 @@ impl Engine {
         self.hub.nurseries[kind as usize].take(n)
     }
 
+    /// Gives ids back that were reserved last and that no actor has had.
+    pub(super) fn give_back<A: HasMailbox>(&mut self, unborn: &[ActorId]) {
+        let kind = self.kind_of::<A>().expect("invariant: callers register the type first");
+        self.hub.nurseries[kind as usize].give_back(unborn);
+    }
+
     /// Puts actors into the world at once, as long as `next` has more of them.
     pub(crate) fn spawn_in_batches<A: HasMailbox>(
         &mut self,

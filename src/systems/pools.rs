@@ -21,7 +21,7 @@ use crate::id::ActorId;
 use crate::panics;
 use crate::supervision::{ChildError, SpecError};
 
-/// Spawns so many members.
+/// Spawns so many members, or fewer if one cannot be made.
 type Grow = Box<dyn Fn(&mut Engine, &mut World, usize) -> Vec<ActorId> + Send>;
 
 /// Where a pool's members come from.
@@ -46,10 +46,34 @@ impl Engine {
         })
     }
 
+    /// Spawns actors as [`spawn_made`](Self::spawn_made) does, up to the first whose state cannot be made.
+    fn spawn_those_made<A: Actor>(&mut self, world: &mut World, n: usize, make: &Fresh<A>) -> ActorRefs<A> {
+        let mut left = n;
+        self.spawn_in_batches(world, |engine| {
+            let ids = engine.reserve::<A>(left.min(SPAWN_BATCH));
+            left -= ids.len();
+            let mut births = Vec::with_capacity(ids.len());
+            let made = panics::catch(|| {
+                for &id in &ids {
+                    births.push(Newborn { id, state: make(id) });
+                }
+            });
+            let (born, unborn) = ids.split_at(births.len());
+            engine.set_factories(born, make);
+            if let Err(panic) = made {
+                let actor = type_name::<A>();
+                tracing::error!(actor, panic, "a member of a pool could not be made; it is tried again with the next tick");
+                engine.give_back::<A>(unborn);
+                left = 0;
+            }
+            births
+        })
+    }
+
     /// Opens a pool of a registered type, and spawns its members.
     pub(crate) fn open_pool<A: Actor>(&mut self, world: &mut World, n: usize, make: Fresh<A>) -> u32 {
         let grow = move |engine: &mut Self, world: &mut World, n| {
-            engine.spawn_made(world, n, &make).iter().map(crate::actor::ActorRef::id).collect()
+            engine.spawn_those_made(world, n, &make).iter().map(crate::actor::ActorRef::id).collect()
         };
         self.open_pool_from(world, n, Source::Made(Box::new(grow)))
     }
@@ -139,14 +163,11 @@ impl Engine {
         let nothing: Grow = Box::new(|_, _, _| Vec::new());
         let source = std::mem::replace(&mut self.pool_sources[pool], Source::Made(nothing));
         let grown = match &source {
-            Source::Made(grow) => panics::catch(|| grow(self, world, n)),
-            &Source::Supervisor(supervisor) => Ok(self.start_children(world, supervisor, n)),
+            Source::Made(grow) => grow(self, world, n),
+            &Source::Supervisor(supervisor) => self.start_children(world, supervisor, n),
         };
         self.pool_sources[pool] = source;
-        grown.unwrap_or_else(|panic| {
-            tracing::error!(pool, panic, "a member of a pool could not be made; it is tried again with the next tick");
-            Vec::new()
-        })
+        grown
     }
 
     fn start_children(&mut self, world: &mut World, supervisor: ActorId, n: usize) -> Vec<ActorId> {

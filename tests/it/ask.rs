@@ -9,7 +9,7 @@ use bevy_ecs::component::Component;
 use throng::prelude::*;
 use throng::{ActorFailure, Overflow};
 
-use crate::support::{BLOCK, everywhere};
+use crate::support::{BLOCK, Hook, Probe, everywhere};
 
 /// Answers, or does something else with a reply.
 #[derive(Component, Default)]
@@ -445,4 +445,42 @@ fn asks_are_the_same_on_any_number_of_threads() {
     for options in [ThrongOptions::new().threads(2).share_always(true), ThrongOptions::new().threads(8).share_always(true)] {
         assert_eq!(run(options), one);
     }
+}
+
+#[test]
+fn hooks_ask_and_an_end_that_nobody_lives_for_is_dropped() {
+    everywhere(|options| {
+        let mut throng = Throng::new(options);
+        let oracle = throng.spawn(Oracle::default());
+        let asker = throng.spawn(Probe::<0>::hooked(move |hook, _, cx| {
+            if matches!(hook, Hook::Started | Hook::Stopping | Hook::Stopped) {
+                cx.ask(oracle, |reply| Query::Double(2, reply)).then(|probe, answer, _| {
+                    probe.mark += answer?;
+                    Ok(())
+                });
+            }
+            Ok(())
+        }));
+        throng.run_ticks(2);
+        assert_eq!(throng.state(asker).unwrap().mark, 4);
+        throng.stop(asker);
+        throng.run_ticks(2);
+        let stats = throng.stats();
+        assert!(stats.asks.is_balanced() && stats.mail.is_balanced() && stats.asks.pending == 0, "{stats:?}");
+    });
+}
+
+#[test]
+fn an_answer_to_who_was_restarted_since_is_dropped() {
+    everywhere(|options| {
+        let mut scene = Scene::new(options);
+        scene.ask(1_000, Query::Keep);
+        scene.throng.tell(scene.asker, Do::AskAndFail(scene.oracle));
+        scene.throng.tick();
+        scene.throng.tell(scene.oracle, Query::Release(1));
+        scene.throng.run_ticks(3);
+        assert_eq!(scene.answers(), []);
+        let asks = scene.throng.stats().asks;
+        assert_eq!((asks.dropped, asks.pending), (1, 0), "{asks:?}");
+    });
 }

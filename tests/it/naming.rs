@@ -4,7 +4,7 @@ use bevy_ecs::component::Component;
 use throng::prelude::*;
 use throng::{NameError, TopicError};
 
-use crate::support::{BLOCK, Probe, Say, act, everywhere, numbers, settle_all};
+use crate::support::{BLOCK, Probe, Say, act, everywhere, fail, numbers, settle_all};
 
 #[test]
 fn a_name_is_seen_from_the_next_round_on_and_released_at_the_end() {
@@ -230,4 +230,56 @@ fn names_and_topics_are_the_same_on_any_number_of_threads() {
     for options in [ThrongOptions::new().threads(2).share_always(true), ThrongOptions::new().threads(8).share_always(true)] {
         assert_eq!(run(options), one);
     }
+}
+
+#[test]
+fn a_name_of_who_crashed_is_free_in_the_next_round() {
+    everywhere(|options| {
+        let mut throng = Throng::new(options);
+        let (a, b) = (throng.spawn(Probe::<0>::default()), throng.spawn(Probe::<0>::default()));
+        throng.register_name("king", a).unwrap();
+        throng.tell(a, fail());
+        let heir = act(move |_, cx| {
+            assert!(matches!(cx.register_name("king"), Err(NameError::Taken { .. })), "in the round of the crash");
+            let again = act(|probe: &mut Probe<0>, cx: &Context<'_, Probe<0>>| {
+                probe.mark = 1 + cx.round();
+                cx.register_name("king").map_err(Into::into)
+            });
+            cx.tell(cx.me(), again);
+            Ok(())
+        });
+        throng.tell(b, heir);
+        throng.tick();
+        assert!(!throng.is_alive(a), "there is no way to make it anew");
+        assert_eq!((throng.state(b).unwrap().mark, throng.whereis("king")), (2, Some(b)));
+    });
+}
+
+#[test]
+fn members_that_stop_while_something_is_published_are_left_out() {
+    everywhere(|options| {
+        let mut throng = Throng::new(options);
+        let members: Vec<_> = (0..5).map(|_| throng.spawn(Probe::<0>::default())).collect();
+        let topic = throng.topic::<Say<0>>("news").unwrap();
+        for &member in &members {
+            assert!(throng.subscribe(topic, member));
+        }
+        throng.publish(topic, Say::Note(1));
+        throng.tell(
+            members[0],
+            act(move |_, cx| {
+                cx.publish(topic, Say::Note(2));
+                cx.stop_self();
+                Ok(())
+            }),
+        );
+        throng.tell(members[3], fail());
+        throng.tick();
+        assert_eq!(throng.members(topic), [members[1].id(), members[2].id(), members[4].id()]);
+        for member in [1, 2, 4] {
+            assert_eq!(throng.state(members[member]).unwrap().numbers(), [1, 2]);
+        }
+        let mail = throng.stats().mail;
+        assert!(mail.is_balanced() && mail.queued == 0, "{mail:?}");
+    });
 }

@@ -358,3 +358,47 @@ mod supervised {
         }
     }
 }
+
+#[test]
+fn a_pool_may_shrink_to_nothing_while_its_mail_is_under_way_and_grow_again() {
+    everywhere(|options| {
+        let (mut throng, pool, desk) = scene(options.rounds_max(2), 4, Routing::LeastMail);
+        throng.tell_many((0..40).map(|n| (desk, Order::Route(n))));
+        throng.tell(desk, Order::Resize(pool, 0));
+        throng.tick();
+        throng.tell_many((0..3).map(|n| (desk, Order::ByKey(pool, n))));
+        throng.tell(desk, Order::All(pool, Work::Do(1)));
+        throng.tell(desk, Order::Route(1));
+        throng.tick();
+        assert_eq!((throng.pool_members(pool), throng.stats().actors, throng.state(desk).unwrap().1), (vec![], 1, 1));
+        let mail = throng.stats().mail;
+        assert!(mail.is_balanced() && mail.queued == 0, "{mail:?}");
+        throng.tell(desk, Order::Resize(pool, 2));
+        throng.tick();
+        throng.tell(desk, Order::All(pool, Work::Do(7)));
+        settle_all(&mut throng);
+        assert_eq!(done(&mut throng, pool), [[7], [7]]);
+    });
+}
+
+#[test]
+fn members_made_before_one_that_cannot_be_are_kept() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    const MEMBERS: usize = 20_000;
+    const FAILS_AT: usize = 17_000;
+    let mut throng = Throng::new(ThrongOptions::new().threads(1));
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = made.clone();
+    let pool = throng.spawn_pool(MEMBERS, move |_| {
+        assert!(!(FAILS_AT..FAILS_AT + 3).contains(&count.fetch_add(1, Ordering::Relaxed)), "not now");
+        Worker::default()
+    });
+    for _ in 0..4 {
+        assert_eq!(throng.pool_members(pool).len(), throng.stats().actors, "who lives is a member");
+        throng.tick();
+    }
+    let members = throng.pool_members(pool);
+    assert_eq!((members.len(), made.load(Ordering::Relaxed)), (MEMBERS, MEMBERS + 3));
+    assert!(members.iter().all(|member| (member.id().slot() as usize) < MEMBERS), "no slot is lost");
+}

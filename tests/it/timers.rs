@@ -310,3 +310,30 @@ fn timers_are_the_same_on_any_number_of_threads() {
         assert_eq!(run(options), one);
     }
 }
+
+#[test]
+fn timers_reach_to_the_end_of_time() {
+    everywhere(|options| {
+        let mut throng = Throng::new(options);
+        let (a, b) = (probe(&mut throng), probe(&mut throng));
+        run(&mut throng, a, move |_, cx| {
+            cx.tell_after(u64::MAX, b, Say::Note(1));
+            cx.tell_at(u64::MAX, b, Say::Note(2));
+            cx.set_timer(1, u64::MAX, b, Say::Note(3));
+            cx.set_interval(2, u64::MAX, b, || Say::Note(4));
+            cx.set_interval(3, 0, b, || Say::Note(5));
+            Ok(())
+        });
+        throng.run_ticks(70);
+        assert_eq!((throng.state(b).unwrap().numbers(), throng.stats().timers), (vec![5; 70], 5));
+        run(&mut throng, a, |_, cx| {
+            cx.cancel_timer(3);
+            Ok(())
+        });
+        let heard = throng.state(b).unwrap().heard.len();
+        throng.skip_ticks(u64::MAX - 1 - 72);
+        throng.tick();
+        assert_eq!(throng.state(b).unwrap().numbers()[heard..], [1, 2, 3, 4]);
+        settle_all(&mut throng);
+    });
+}
