@@ -881,3 +881,72 @@ fn known_keys_leave_nothing_behind() {
     tick(&mut throng, 1);
     assert!(throng.active(&player(1)).unwrap().id().slot() < 1_100);
 }
+
+/// Does not start under key 1, and its bytes panic under key 2.
+#[derive(Component, Hash, Default)]
+struct Fragile(u32);
+
+enum Poke {
+    Tick(bool),
+    Nothing,
+}
+
+impl Actor for Fragile {
+    type Msg = Poke;
+    type Params = ();
+
+    fn started(&mut self, _: &Context<'_, Self>) -> Handled {
+        assert_ne!(self.0, 1, "as told");
+        Ok(())
+    }
+
+    fn handle(&mut self, msg: Poke, cx: &Context<'_, Self>) -> Handled {
+        if let Poke::Tick(ticks) = msg {
+            cx.set_ticking(ticks);
+        }
+        Ok(())
+    }
+}
+
+impl KeyedActor for Fragile {
+    type Key = u32;
+
+    fn activate(&key: &u32) -> Self {
+        Self(key)
+    }
+}
+
+impl Persist for Fragile {
+    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), PersistError> {
+        bytes.extend(self.0.to_le_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, PersistError> {
+        assert_ne!(bytes, 2_u32.to_le_bytes(), "as told");
+        Ok(Self(bytes[0].into()))
+    }
+}
+
+#[test]
+fn panics_in_started_and_decode_end_in_dead_letters_and_who_ticks_stays() {
+    everywhere(|options| {
+        let mut throng = Throng::new(options.jobs(JobMode::Inline));
+        throng.register_keyed(KeyedConfig::<Fragile>::new().idle_ticks(2).store("fragile", Arc::new(MemoryStore::default()))).unwrap();
+        let fragile = |key: u32| -> Keyed<Fragile> { keyed(key) };
+        for _ in 0..2 {
+            throng.tell_many((1..4).map(|key| (fragile(key), Poke::Nothing)));
+            tick(&mut throng, 300);
+            assert_eq!((throng.stats().actors, throng.stats().mail.queued), (0, 0), "all have left or were given up");
+        }
+        let mail = throng.stats().mail;
+        assert_eq!((mail.handled, mail.dead_by(DeadReason::NotLoaded)), (3, 1), "{mail:?}");
+
+        throng.tell(fragile(3), Poke::Tick(true));
+        tick(&mut throng, 20);
+        assert!(throng.active(&fragile(3)).is_some(), "it acts unasked");
+        throng.tell(fragile(3), Poke::Tick(false));
+        tick(&mut throng, 4);
+        assert!(throng.active(&fragile(3)).is_none());
+    });
+}
