@@ -337,7 +337,7 @@ fn write_at_random(options: ThrongOptions, config: KeyedConfig<Player>, plan: &[
 
 #[test]
 fn nothing_is_lost_or_overtaken_at_random() {
-    within(Duration::from_secs(100), "random mail", || {
+    within(Duration::from_secs(300), "random mail", || {
         let plans = prop::collection::vec(prop::collection::vec((0_usize..6, 0_u32..12), 0..14), 5..25);
         let mut runner =
             proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() });

@@ -259,7 +259,7 @@ fn settings() -> [ThrongOptions; 3] {
 
 #[test]
 fn a_map_would_hold_the_same() {
-    within(Duration::from_secs(100), "random steps", || {
+    within(Duration::from_secs(300), "random steps", || {
         let passes = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
         let failed = AtomicUsize::new(0);
         let result = TestRunner::new(passes).run(&steps(), |steps| {

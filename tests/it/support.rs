@@ -9,7 +9,7 @@ use throng::prelude::*;
 use throng::{ActorFailure, Failure, Undelivered};
 
 /// How long a body may take under one setting before it counts as hanging.
-const HANGS: Duration = Duration::from_secs(100);
+const HANGS: Duration = Duration::from_secs(300);
 
 /// Slots in a block of actors: more actors than this are worked in several blocks.
 pub(crate) const BLOCK: usize = 1 << 14;
